@@ -1,0 +1,101 @@
+"""What the site needs beyond Jupyter Book: MathJax from this machine, nbdev's directives understood, results never stale.
+
+Jupyter Book loads it as a local extension (`_config.yml`)."""
+import hashlib
+import shutil
+import sysconfig
+from pathlib import Path
+
+from docutils import nodes
+
+ROOT = Path(__file__).parent.parent
+MATHJAX = Path(sysconfig.get_path('purelib'))/'sphinx-mathjax-offline'/'static'/'mathjax'
+# the part of MathJax 3.2.2 that pages ask for: TeX in, CHTML out, its fonts, and the reader's accessibility menu
+MATHJAX_PARTS = ['tex-mml-chtml.js', 'output/chtml/fonts', 'input/tex/extensions', 'a11y', 'sre/mathmaps/base.json', 'sre/mathmaps/en.json']
+
+
+def code_hash():
+    "One hash of everything an executed cell can depend on besides its notebook: the package and the locked versions"
+    files = [*sorted((ROOT/'backprop_book').glob('*.py')), ROOT/'requirements.lock', ROOT/'nbs'/'book.mplstyle']
+    return hashlib.sha256(b''.join(file.read_bytes() for file in files)).hexdigest()[:16]
+
+
+def forget_stale_results(app, config):
+    "Key the cache of executed notebooks by the code they import, so that a change of the package runs them again"
+    config.nb_execution_cache_path = str(ROOT/'_build'/'executed'/code_hash())
+
+
+def own_style(app, config):
+    "Add our style sheet, and let the reader's system choose between light and dark"
+    config.html_static_path.append(str(ROOT/'site'/'static'))
+    config.html_context.setdefault('default_mode', 'auto')
+    config.html_theme_options['navbar_persistent'] = []  # one search field, the side bar's, is enough
+    app.add_css_file('book.css')
+
+
+def ship_mathjax(app):
+    "Put MathJax beside the pages; its files are not loaded on every page, as those under `_static` of the source would be"
+    for part in MATHJAX_PARTS:
+        source, target = MATHJAX/part, Path(app.outdir)/'_static'/'mathjax'/part
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir(): shutil.copytree(source, target, dirs_exist_ok=True)
+        else: shutil.copy2(source, target)
+
+
+def read_directives(app, doctree):
+    "Take nbdev's `#|` lines out of the shown code; say beneath an exported cell which module it goes to"
+    module = None
+    for cell in list(doctree.findall(nodes.container)):
+        if cell.get('nb_element') != 'cell_code': continue
+        for block in cell.findall(nodes.literal_block):
+            lines = block.astext().split('\n')
+            directives = [line[2:].split() for line in lines if line.startswith('#|')]
+            code = '\n'.join(line for line in lines if not line.startswith('#|')).strip('\n')
+            if not directives: break
+            for directive in directives:
+                if directive[0] == 'default_exp': module = directive[1]
+            if code: block.replace_self(nodes.literal_block(code, code, **{k: v for k, v in block.attributes.items() if v}))
+            if ['export'] in directives: cell.append(exported_to(module))
+            if not code or ['hide'] in directives: cell.parent.remove(cell)
+            break
+
+
+def exported_to(module):
+    "The line beneath an exported cell, linked to the module's page"
+    target = f'../site/api/{module}.html'
+    name = nodes.literal('', f'backprop_book.{module}')
+    link = nodes.reference('', '', name, refuri=target, internal=True)
+    return nodes.paragraph('', 'exported to ', link, classes=['exported-to'])
+
+
+def drop_remote(app, pagename, templatename, context, doctree):
+    "Leave out thebe, which loads code from another host (and throws an error on every page)"
+    for kind in ('script_files', 'css_files'):
+        context[kind] = [file for file in context[kind] if 'thebe' not in f'{file.filename} {file.attributes}'.lower()]
+
+
+def describe_arguments(app, what, name, obj, options, lines):
+    "Append to a docstring its arguments, read from the comments beside them (nbdev's docments)"
+    from fastcore.docments import docments
+    if what not in ('function', 'class', 'method') or not callable(obj): return
+    try: comments = docments(obj, args_kwargs=True, returns=False)
+    except (TypeError, ValueError, OSError): return
+    said = [f':param {arg}: {" ".join(comment.split())}' for arg, comment in comments.items() if comment and arg != 'self']
+    if said: lines += ['', *said, '']
+
+
+def skip_fields(app, what, name, obj, skip, options):
+    "Leave out a record's fields: they stand among its arguments"
+    return True if what == 'class' and not callable(obj) and not isinstance(obj, property) else None
+
+
+def setup(app):
+    app.add_config_value('book_code', code_hash(), 'env')  # a changed package makes every page be read again
+    app.connect('config-inited', forget_stale_results, priority=100)
+    app.connect('config-inited', own_style, priority=900)
+    app.connect('builder-inited', ship_mathjax)
+    app.connect('doctree-read', read_directives)
+    app.connect('html-page-context', drop_remote, priority=900)
+    app.connect('autodoc-process-docstring', describe_arguments)
+    app.connect('autodoc-skip-member', skip_fields)
+    return {'parallel_read_safe': True, 'parallel_write_safe': True}

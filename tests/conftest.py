@@ -1,0 +1,36 @@
+"""What the tests share: random networks, losses and batches that fit each other."""
+import numpy as np
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+
+from backprop_book.loss import logistic_loss, logistic_loss_pm1, softmax_cross_entropy, squared_error
+from backprop_book.network import Layer
+from backprop_book.transfer import fold, identity, leaky_relu, relu, sigmoid, softplus, tanh
+
+settings.register_profile('book', deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile('book')
+
+TRANSFERS = [identity, sigmoid, tanh, relu, leaky_relu(0.1), softplus, fold(0.2)]
+LOSSES = [squared_error, logistic_loss, logistic_loss_pm1, softmax_cross_entropy]
+
+
+def targets_for(loss, shape, rng):
+    "Targets that suit `loss`, none of them where its gradient is 0"
+    if loss is logistic_loss: return rng.uniform(0.1, 0.9, shape)
+    if loss is logistic_loss_pm1: return rng.choice([-1., 1.], shape)
+    if loss is softmax_cross_entropy: return rng.dirichlet(np.ones(shape[1]), shape[0])
+    return rng.normal(size=shape)
+
+
+@st.composite
+def problems(draw, max_layers=5, transfers=TRANSFERS, losses=LOSSES):
+    "A network of ragged widths with non-zero biases, a batch, targets, and a loss"
+    n_layers = draw(st.integers(1, max_layers))
+    widths = draw(st.lists(st.integers(1, 5), min_size=n_layers + 1, max_size=n_layers + 1))
+    loss, n = draw(st.sampled_from(losses)), draw(st.integers(1, 9))
+    if loss is softmax_cross_entropy: widths[-1] = max(2, widths[-1])  # shares of one class say nothing
+    chosen = draw(st.lists(st.sampled_from(transfers), min_size=n_layers, max_size=n_layers))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    net = [Layer(rng.normal(0, 1/np.sqrt(i), (i, o)), rng.normal(0, 0.5, o), t) for i, o, t in zip(widths, widths[1:], chosen)]
+    X = rng.normal(size=(n, widths[0]))
+    return net, X, targets_for(loss, (n, widths[-1]), rng), loss

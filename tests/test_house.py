@@ -1,0 +1,59 @@
+"""The package is what the notebooks export, the notebooks are clean, and nothing heavy is imported."""
+import filecmp
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+CHAPTERS = sorted((ROOT/'nbs').glob('*.ipynb'))
+MODULES = ['check', 'transfer', 'loss', 'graph', 'worked', 'symbolic', 'network', 'descent']  # in the chapters' order
+
+
+@pytest.fixture(scope='module')
+def exported(tmp_path_factory):
+    "A copy of the notebooks and settings, with the package exported and the notebooks cleaned anew"
+    copy = tmp_path_factory.mktemp('copy')
+    shutil.copytree(ROOT/'nbs', copy/'nbs', ignore=shutil.ignore_patterns('.*'))
+    shutil.copy2(ROOT/'settings.ini', copy)
+    (copy/'backprop_book').mkdir()
+    shutil.copy2(ROOT/'backprop_book'/'__init__.py', copy/'backprop_book')
+    for command in ('nbdev_export', 'nbdev_clean'):
+        subprocess.run([Path(sys.executable).parent/command], cwd=copy, check=True, capture_output=True)
+    return copy
+
+
+@pytest.mark.house
+def test_the_package_is_what_the_notebooks_export(exported):
+    ours, theirs = ({file.name for file in (root/'backprop_book').glob('*.py')} for root in (ROOT, exported))
+    assert ours == theirs
+    differ = filecmp.cmpfiles(ROOT/'backprop_book', exported/'backprop_book', ours, shallow=False)[1:]
+    assert differ == ([], []), 'run nbdev_export, and edit notebooks only'
+
+
+@pytest.mark.house
+@pytest.mark.parametrize('chapter', CHAPTERS, ids=lambda c: c.stem)
+def test_the_notebook_is_clean(exported, chapter):
+    assert chapter.read_text() == (exported/'nbs'/chapter.name).read_text(), 'run nbdev_clean'
+    assert not [cell for cell in json.loads(chapter.read_text())['cells'] if cell.get('outputs')]
+
+
+def imports(module):
+    "The top-level packages that a fresh Python has loaded after importing `module`"
+    code = f'import sys, {module}; print(*{{name.split(".")[0] for name in sys.modules}})'
+    return set(subprocess.run([sys.executable, '-c', code], check=True, capture_output=True, text=True).stdout.split())
+
+
+@pytest.mark.parametrize('module', ['check', 'transfer', 'loss', 'network', 'descent'])
+def test_what_runs_a_network_is_light(module):
+    assert not {'sympy', 'matplotlib', 'IPython', 'scipy', 'pandas'} & imports(f'backprop_book.{module}')
+
+
+@pytest.mark.parametrize('i, module', enumerate(MODULES))
+def test_a_module_imports_only_earlier_ones(i, module):
+    code = f'import sys, backprop_book.{module}; print(*[m.split(".")[1] for m in sys.modules if m.startswith("backprop_book.")])'
+    loaded = subprocess.run([sys.executable, '-c', code], check=True, capture_output=True, text=True).stdout.split()
+    assert set(loaded) <= set(MODULES[:i + 1])

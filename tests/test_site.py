@@ -1,0 +1,123 @@
+"""The built site, read as a reader's browser reads it, with every other host refused."""
+import functools
+import http.server
+import os
+import shutil
+import threading
+from pathlib import Path
+from urllib.parse import unquote, urldefrag, urlparse
+
+import pytest
+
+pytestmark = pytest.mark.house
+bs4 = pytest.importorskip('bs4')
+ROOT = Path(__file__).parent.parent
+SITE = ROOT/'_build'/'html'
+CHROMIUM = shutil.which('chromium') or shutil.which('chromium-browser') or shutil.which('google-chrome')
+FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+         '--disable-component-update', '--disable-sync', '--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1']
+PAGES = sorted(str(page.relative_to(SITE)) for page in SITE.rglob('*.html') if '_static' not in page.parts)
+CHAPTERS = sorted((ROOT/'nbs').glob('*.ipynb'))
+
+
+def parsed(page): return bs4.BeautifulSoup((SITE/page).read_text(), 'html.parser')
+
+
+def test_every_source_has_its_page():
+    sources = [*CHAPTERS, *(ROOT/'nbs').glob('*.md'), *(ROOT/'site'/'api').glob('*.md')]
+    assert len(sources) > 10
+    missing = [str(s) for s in sources if not (SITE/s.relative_to(ROOT)).with_suffix('.html').exists()]
+    assert not missing, 'run `make book` first'
+
+
+def test_every_module_has_its_api_page():
+    modules = {file.stem for file in (ROOT/'backprop_book').glob('*.py') if not file.stem.startswith('_')}
+    assert modules and modules == {file.stem for file in (ROOT/'site'/'api').glob('*.md')}
+
+
+@functools.cache
+def anchors(page):
+    return {tag[key] for tag in parsed(page).find_all(True) for key in ('id', 'name') if tag.has_attr(key)}
+
+
+@pytest.mark.parametrize('page', PAGES)
+def test_no_dead_link(page):
+    dead = []
+    for tag in parsed(page).find_all(['a', 'img', 'script', 'link']):
+        url = tag.get('href') or tag.get('src') or ''
+        if urlparse(url).scheme or url.startswith('//') or not url: continue
+        path, anchor = urldefrag(url)
+        target = (SITE/page).parent/unquote(path.split('?')[0]) if path else SITE/page
+        if target.is_dir(): target = target/'index.html'
+        if not target.exists(): dead.append(url)
+        elif anchor and target.suffix == '.html' and unquote(anchor) not in anchors(str(target.resolve().relative_to(SITE.resolve()))):
+            dead.append(url)
+    assert not dead
+
+
+@pytest.mark.parametrize('page', PAGES)
+def test_nothing_is_loaded_from_another_host(page):
+    loads = [tag.get('src') or tag.get('href') for tag in parsed(page).find_all(['script', 'img', 'iframe', 'link', 'source', 'object'])
+             if tag.name != 'link' or 'canonical' not in tag.get('rel', [])]
+    assert not [url for url in loads if url and (urlparse(url).netloc or url.startswith('//'))]
+
+
+@pytest.mark.parametrize('page', PAGES)
+def test_every_picture_has_words(page):
+    soup = parsed(page)
+    silent = [img.get('src') for img in soup.find_all('img') if not img.get('alt', '').strip() or img['alt'].startswith('..')]
+    silent += [str(svg)[:80] for svg in soup.select('article svg[role=img]') if not (svg.get('aria-label') or svg.find('title'))]
+    assert not silent
+
+
+@pytest.mark.parametrize('chapter', [c for c in CHAPTERS if '#| export\\n' in c.read_text()], ids=lambda c: c.stem)
+def test_an_exported_cell_says_its_module(chapter):
+    soup = parsed(f'nbs/{chapter.stem}.html')
+    said = [p.get_text() for p in soup.select('p.exported-to')]
+    exported = chapter.read_text().count('"#| export\\n')
+    assert len(said) == exported and len(set(said)) == 1
+    assert '#|' not in ''.join(pre.get_text() for pre in soup.select('div.cell_input pre')), 'a directive is shown'
+
+
+@pytest.fixture(scope='session')
+def browser():
+    if not CHROMIUM:
+        if os.environ.get('CI'): pytest.fail('no chromium on this machine, and CI must have one')
+        pytest.skip('no chromium on this machine: the pages were not looked at in a browser')
+    from playwright.sync_api import sync_playwright
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope='session')
+def address():
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *args): pass
+    server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), functools.partial(Quiet, directory=SITE))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f'http://127.0.0.1:{server.server_port}'
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize('scheme, width', [('light', 1280), ('dark', 390)])
+@pytest.mark.parametrize('page', PAGES)
+def test_the_page_in_a_browser(browser, address, page, scheme, width):
+    context = browser.new_context(viewport={'width': width, 'height': 900}, color_scheme=scheme)
+    tab, errors, strangers = context.new_page(), [], []
+    tab.on('pageerror', lambda error: errors.append(str(error)))
+    tab.on('console', lambda message: errors.append(message.text) if message.type == 'error' else None)
+    tab.on('response', lambda response: errors.append(f'{response.status} {response.url}') if response.status >= 400 else None)
+    tab.on('request', lambda request: strangers.append(request.url) if not request.url.startswith((address, 'data:', 'blob:')) else None)
+    tab.goto(f'{address}/{page}', wait_until='load')
+    if tab.evaluate('!!document.querySelector(".math")'):
+        tab.wait_for_function('window.MathJax?.startup?.promise?.then(() => true)')
+        tab.evaluate('MathJax.startup.promise')
+        assert tab.evaluate('document.querySelectorAll("mjx-container").length') > 0
+    assert tab.evaluate('[...document.querySelectorAll("mjx-merror")].map(e => e.textContent)') == []
+    assert (errors, strangers) == ([], [])
+    assert tab.evaluate('document.documentElement.dataset.theme') == scheme
+    assert tab.evaluate('document.documentElement.scrollWidth') <= width, 'the page scrolls sideways'
+    context.close()
