@@ -59,10 +59,10 @@ def _untangle(rows, down, up): # fewer crossings: order every row by where its n
 
 def _mean(numbers): return sum(numbers)/len(numbers)
 
-# %% ../nbs/04_chain_rule.ipynb #9413844a
+# %% ../nbs/04_chain_rule.ipynb #8150873e
 def _apart(wanted, widths): # the places nearest to those wanted (least squares) at which nothing overlaps
     room = [0]
-    for a, b in zip(widths, widths[1:]): room.append(room[-1] + (a + b)/2 + 26)
+    for a, b in zip(widths, widths[1:]): room.append(room[-1] + (a + b)/2 + 18)
     blocks = [] # stops that touch: the mean of what they want, and how many they are
     for x, r in zip(wanted, room):
         blocks.append((x - r, 1))
@@ -81,10 +81,11 @@ def _places(rows, down, up, widths): # how far to the right each stop stands, it
     left = min(x - widths.get(stop, 30)/2 for stop, x in at.items())
     return {stop: x - left for stop, x in at.items()}
 
-# %% ../nbs/04_chain_rule.ipynb #59c81946
+# %% ../nbs/04_chain_rule.ipynb #ae490e84
 _STYLE = '''<style>
 .bb-graph { --bb-value: #00629b; --bb-slope: #b34700; --bb-page: var(--pst-color-background, var(--jp-layout-color0, transparent));
-  overflow-x: auto; color: var(--pst-color-text-base, var(--jp-content-font-color1, currentColor)); }
+  overflow-x: auto; background: var(--bb-page); color: var(--pst-color-text-base, var(--jp-content-font-color1, currentColor)); }
+div.cell_output .text_html:has(.bb-graph) { background: none !important; padding: 0 !important; }
 html[data-theme="dark"] .bb-graph, [data-jp-theme-light="false"] .bb-graph { --bb-value: #6cc4f5; --bb-slope: #f5a04c; }
 .bb-graph svg { display: block; margin: 0 auto; max-width: none; font: 14px system-ui, sans-serif; fill: currentColor; text-anchor: middle; }
 .bb-graph rect { fill: none; stroke: currentColor; stroke-opacity: .55; } .bb-graph .input { stroke-dasharray: 4 3; }
@@ -106,7 +107,7 @@ def _box(node, x, y, kind): # a rounded box with its lines of text, its top at y
 
 def _width(node): return max(48, 18 + max(7.8*len(text) for _, text in _lines(node)))
 
-# %% ../nbs/04_chain_rule.ipynb #4ac58b09
+# %% ../nbs/04_chain_rule.ipynb #0a095c22
 def _ports(picture, at, routes, widths): # where each arrow leaves and enters its boxes: side by side, never on top of each other
     leave, enter = {}, {}
     for ports, end, other in ((leave, 0, 1), (enter, -1, -2)):
@@ -116,15 +117,25 @@ def _ports(picture, at, routes, widths): # where each arrow leaves and enters it
             for place, k in enumerate(mine): ports[k] = at[node] + step*(place - (len(mine) - 1)/2)
     return leave, enter
 
-def _arrow(points, local, right): # a smooth line through the points, a tip, and the local slope beside its last stretch
+def _arrow(points, local, right): # a smooth line through the points with a tip, and where its local slope may stand
     line = f'M{points[0][0]:.1f} {points[0][1]:.1f}'
     for (x0, y0), (x1, y1) in zip(points, points[1:]):
         line += f'C{x0:.1f} {(y0 + y1)/2:.1f} {x1:.1f} {(y0 + y1)/2:.1f} {x1:.1f} {y1:.1f}'
     tip = f'<path class="tip" d="M{x1 - 4:.1f} {y1 - 7:.1f}h8l-4 7z"/>'
-    x, y, anchor = (x0 + x1)/2 + (6 if right else -6), (y0 + y1)/2 + 5, 'start' if right else 'end'
-    return f'<path d="{line}"/>{tip}', f'<text class="local" style="text-anchor: {anchor}" x="{x:.1f}" y="{y:.1f}">×{escape(local)}</text>'
+    width = 8*len(local) + 9
+    def spot(t): # beside the last stretch, the part t down: left end, height, text
+        x = x0 + (x1 - x0)*t*t*(3 - 2*t) + (6 if right else -6 - width)
+        return x, y0 + (y1 - y0)*(1.5*t*(1 - t) + t**3) + 5, width, f'×{escape(local)}'
+    return f'<path d="{line}"/>{tip}', [spot(t) for t in (.5, .32, .68)]
 
-# %% ../nbs/04_chain_rule.ipynb #1aaaeb56
+def _labels(spots): # each local slope at the first of its places that is still free
+    taken = []
+    for places in spots:
+        free = [(x, y, w, text) for x, y, w, text in places if all(abs(y - v) > 14 or x > u + b or u > x + w for u, v, b, _ in taken)]
+        taken.append((free or places)[0])
+    return taken
+
+# %% ../nbs/04_chain_rule.ipynb #103e9f1f
 def _html(picture): # the picture as inline SVG in a box that scrolls by itself
     rows, routes = _rows(picture)
     down, up = _neighbours(routes)
@@ -133,24 +144,28 @@ def _html(picture): # the picture as inline SVG in a box that scrolls by itself
     at = _places(rows, down, up, widths)
     return _frame(picture, *_draw(picture, rows, routes, at, widths, [i for i in widths if i not in up]))
 
-def _draw(picture, rows, routes, at, widths, inputs): # everything in the drawing, and its height
+def _draw(picture, rows, routes, at, widths, inputs): # everything in the drawing; where it begins and ends, and its height
     height = 19*max(len(_lines(node)) for node in picture.nodes) + 9
     top = {stop: (height + 46)*r for r, row in enumerate(rows) for stop in row}
     leave, enter = _ports(picture, at, routes, widths)
-    arrows = []
+    arrows, spots = [], []
     for k, (route, (i, j, local)) in enumerate(zip(routes, picture.edges)):
         bends = [(at[stop], top[stop] + h) for stop in route[1:-1] for h in (0, height)]
         start, end = (leave[k], top[i] + 19*len(_lines(picture.nodes[i])) + 9), (enter[k], top[j])
-        arrows.append(_arrow([start, *bends, end], local, enter[k] >= at[j]))
+        arrow, places = _arrow([start, *bends, end], local, enter[k] >= at[j])
+        arrows.append(arrow)
+        spots.append(places)
+    labels = _labels(spots)
+    texts = [f'<text class="local" x="{x + w/2:.1f}" y="{y:.1f}">{text}</text>' for x, y, w, text in labels]
     boxes = [_box(node, at[i], top[i], 'input' if i in inputs else 'made') for i, node in enumerate(picture.nodes)]
-    lines, labels = zip(*arrows) if arrows else ((), ())
-    return ''.join([*lines, *boxes, *labels]), max(at[stop] + widths.get(stop, 30)/2 for stop in at), (height + 46)*len(rows) - 46
+    ends = [(at[stop] - widths.get(stop, 8)/2, at[stop] + widths.get(stop, 8)/2) for stop in at] + [(x, x + w) for x, _, w, _ in labels]
+    return ''.join([*arrows, *boxes, *texts]), min(a for a, _ in ends), max(b for _, b in ends), (height + 46)*len(rows) - 46
 
-def _frame(picture, drawing, width, height): # the SVG around the drawing, with words for those who cannot see it
-    words, title = escape('. '.join(_sentences(picture))), escape(picture.title)
-    size = f'width="{width + 96:.0f}" height="{height + 8:.0f}" viewBox="-48 -4 {width + 96:.0f} {height + 8:.0f}"'
-    return (f'{_STYLE}<div class="bb-graph" tabindex="0"><svg xmlns="http://www.w3.org/2000/svg" {size} role="img" '
-            f'aria-label="Graph of {title}. {words}."><title>Graph of {title}</title>{drawing}</svg></div>')
+def _frame(picture, drawing, left, right, height): # the SVG around the drawing, with words for those who cannot see it
+    words, title, width = escape('. '.join(_sentences(picture))), escape(picture.title), right - left + 8
+    size = f'width="{width:.0f}" height="{height + 8:.0f}" viewBox="{left - 4:.0f} -4 {width:.0f} {height + 8:.0f}"'
+    return (f'{_STYLE}<div class="bb-graph" role="group" aria-label="{title}" tabindex="0"><svg xmlns="http://www.w3.org/2000/svg" {size} '
+            f'role="img" aria-label="Graph of {title}. {words}."><title>Graph of {title}</title>{drawing}</svg></div>')
 
 # %% ../nbs/04_chain_rule.ipynb #23ce859b
 def _add(u, v): return u + v, (1, 1)
@@ -186,10 +201,10 @@ def apply(rule, # numbers -> value, (local slope in each number)
     parents = [(v, float(d)) for v, d in zip(args, slopes, strict=True) if isinstance(v, Value)]
     return Value(data, op=_label(op, args), parents=parents)
 
-# %% ../nbs/04_chain_rule.ipynb #f6fe88c4
+# %% ../nbs/04_chain_rule.ipynb #111fc253
 def _number(x, what='a Value'): # a float; refuses what is not one finite real number
     if isinstance(x, bool) or not isinstance(x, Real):
-        raise TypeError(f'{what} must be one real number, got {type(x).__name__}: for lists and arrays there is `as_values`')
+        raise TypeError(f'{what} must be one real number, got {type(x).__name__}: for lists and arrays there is as_values')
     if not math.isfinite(x): raise ValueError(f'{what} must be finite, got {x}')
     return float(x)
 
@@ -269,14 +284,35 @@ def picture(end): # the result of a calculation
     edges = [(place[parent], place[node], _short(slope)) for node in order for parent, slope in node.parents]
     return Picture(nodes, edges, end.name or 'a computation')
 
-# %% ../nbs/04_chain_rule.ipynb #2a74fcd5
-def exp(v): return apply(_exp, 'exp', v)
-def log(v): return apply(_log, 'log', v)
-def identity(v): return apply(_bend(1), 'identity', v)
-def sigmoid(v): return apply(_sigmoid, 'sigmoid', v)
-def tanh(v): return apply(_tanh, 'tanh', v)
-def softplus(v): return apply(_softplus, 'softplus', v)
-def relu(v): return apply(_bend(0), 'relu', v)
+# %% ../nbs/04_chain_rule.ipynb #709d0c1e
+def exp(v):
+    "e to the power of a `Value`"
+    return apply(_exp, 'exp', v)
+
+def log(v):
+    "The natural logarithm of a `Value`; ValueError unless it is above 0"
+    return apply(_log, 'log', v)
+
+def identity(v):
+    "A `Value` equal to `v`: no transfer function at all"
+    return apply(_bend(1), 'identity', v)
+
+def sigmoid(v):
+    "1/(1 + e^-z) of a `Value`"
+    return apply(_sigmoid, 'sigmoid', v)
+
+def tanh(v):
+    "The hyperbolic tangent of a `Value`"
+    return apply(_tanh, 'tanh', v)
+
+# %% ../nbs/04_chain_rule.ipynb #6163b749
+def softplus(v):
+    "log(1 + e^z) of a `Value`"
+    return apply(_softplus, 'softplus', v)
+
+def relu(v):
+    "A `Value`, or 0 if it is negative; the slope at 0 is 0"
+    return apply(_bend(0), 'relu', v)
 
 def leaky_relu(slope:float=0.01): # da/dz below 0
     "A leaky ReLU, as a function of a `Value`"
@@ -308,15 +344,26 @@ def scalar_forward(layers, # triples: weights, `w[i][j]` from input i to unit j;
         row = [f(reduce(add, [a*w_i[j] for a, w_i in zip(row, w)]) + b[j]) for j in range(len(b))]
     return row
 
-# %% ../nbs/04_chain_rule.ipynb #476fe7c3
-def squared_error(outputs, targets): return reduce(add, [(a - y)**2/2 for a, y in zip(outputs, targets)])
-def logistic_loss(outputs, targets): return reduce(add, [softplus(a) - y*a for a, y in zip(outputs, targets)])
-def logistic_loss_pm1(outputs, targets): return reduce(add, [softplus(-y*a) for a, y in zip(outputs, targets)])
+# %% ../nbs/04_chain_rule.ipynb #92c6075b
+def squared_error(outputs, targets):
+    "Half the squared distance of one row of outputs from its targets"
+    return reduce(add, [(a - y)**2/2 for a, y in zip(outputs, targets)])
+
+def logistic_loss(outputs, targets):
+    "The logistic loss of one row of logits; targets from 0 to 1"
+    return reduce(add, [softplus(a) - y*a for a, y in zip(outputs, targets)])
+
+def logistic_loss_pm1(outputs, targets):
+    "The logistic loss of one row of logits; targets -1 and 1"
+    return reduce(add, [softplus(-y*a) for a, y in zip(outputs, targets)])
+
 def softmax_cross_entropy(outputs, targets):
+    "The cross-entropy of targets that sum to 1 with the softmax of one row of logits"
     top = max(a.data for a in outputs) # taken off so that no exponential overflows
     log_sum = log(reduce(add, [exp(a - top) for a in outputs])) + top
     return reduce(add, [y*(log_sum - a) for a, y in zip(outputs, targets)])
 
+# %% ../nbs/04_chain_rule.ipynb #ad91bb5d
 def scalar_loss(layers, # as for `scalar_forward`
                 X, # rows of inputs
                 Y, # rows of targets
@@ -326,4 +373,5 @@ def scalar_loss(layers, # as for `scalar_forward`
     pairs = [(scalar_forward(layers, row), targets) for row, targets in zip(X, Y)]
     for outputs, targets in pairs:
         if len(outputs) != len(targets): raise ValueError(f'the network has {len(outputs)} outputs, a row of Y {len(targets)} targets')
-    return (reduce(add, [loss(outputs, targets) for outputs, targets in pairs])/len(X)).named('E')
+    total = reduce(add, [loss(outputs, targets) for outputs, targets in pairs])
+    return (total/len(X) if len(X) > 1 else total).named('E')

@@ -101,10 +101,11 @@ class Grad:
     W:np.ndarray # (n_in, n_out)
     b:np.ndarray # (n_out,)
 
-# %% ../nbs/07_network.ipynb #5e3cd366
+# %% ../nbs/07_network.ipynb #97455dc1
 def _output_slope(net, trace, dA):
     "`dA` in the dtype of the output; refuses a slope or a trace that does not fit `net`. NaN may pass: training reports it"
     _check_net(net)
+    if not isinstance(trace, Trace): raise TypeError(f'trace must be what forward returned, got {type(trace).__name__}')
     expected, came = [len(layer.W) for layer in net] + [net[-1].W.shape[1]], [A.shape[1] for A in trace.A]
     if came != expected: raise ValueError(f'trace has widths {came}, net {expected}: make it anew with forward(net, X)')
     dA, A = np.asarray(dA), trace.A[-1]
@@ -182,9 +183,10 @@ def he(n_in:int, # inputs of the layer
     "Standard deviation of the weights that suits relu (He and others, 2015)"
     return np.sqrt(2/n_in)
 
-# %% ../nbs/07_network.ipynb #3d8aab4a
+# %% ../nbs/07_network.ipynb #e0b86eac
 def _whole(widths):
     "`widths` as a list of at least two positive integers"
+    if not isinstance(widths, (list, tuple, np.ndarray)): raise TypeError(f'widths must be a list, such as [2, 3, 1], got {type(widths).__name__}')
     for i, width in enumerate(widths):
         if isinstance(width, bool) or not isinstance(width, (int, np.integer)):
             raise TypeError(f'widths[{i}] is {width!r}: a layer has a whole number of units')
@@ -202,12 +204,13 @@ def _one_a_layer(transfers, n_layers):
         if not isinstance(t, Transfer): raise TypeError(f'transfers[{i}] must be a Transfer, such as tanh, got {type(t).__name__}')
     return transfers
 
-def _check_draw(rng, dtype):
-    "Refuse what cannot draw, and what is no float type"
+def _check_draw(rng, scale, dtype):
+    "Refuse what cannot draw weights, and what is no float type"
+    if not callable(scale): raise TypeError(f'scale must be a function of n_in and n_out, such as glorot, got {type(scale).__name__}')
     if not hasattr(rng, 'normal'): raise TypeError(f'rng must be a generator, such as np.random.default_rng(0), got {type(rng).__name__}')
     if np.dtype(dtype).kind != 'f': raise TypeError(f'dtype must be a float type, got {np.dtype(dtype)}')
 
-# %% ../nbs/07_network.ipynb #f374f5f2
+# %% ../nbs/07_network.ipynb #3431ba0c
 def random_network(widths:list, # inputs, hidden layers, outputs: [2, 3, 1]
                    transfers, # one for all layers, or a list with one a layer
                    rng, # np.random.Generator or RandomState
@@ -217,7 +220,7 @@ def random_network(widths:list, # inputs, hidden layers, outputs: [2, 3, 1]
     widths = _whole(widths)
     pairs = list(zip(widths[:-1], widths[1:]))
     transfers = _one_a_layer(transfers, len(pairs))
-    _check_draw(rng, dtype)
+    _check_draw(rng, scale, dtype)
     return [Layer(rng.normal(0, scale(*pair), pair).astype(dtype), np.zeros(pair[1]), t)
             for pair, t in zip(pairs, transfers)]
 
@@ -236,13 +239,14 @@ def _check_finite(net):
     for i, layer in enumerate(net):
         for name in 'Wb': as_floats(getattr(layer, name), f'layer {i}, {name}')
 
-# %% ../nbs/07_network.ipynb #c38b9bbb
+# %% ../nbs/07_network.ipynb #18445d4d
 def save_network(net:list, # the layers, input side first
                  path): # the file to write, under exactly this name
     "Write `net` to `path`, whole or not at all; refuses NaN and inf (ValueError)"
     _check_net(net)
     _check_finite(net)
     path = Path(os.path.realpath(path))
+    if not path.parent.is_dir(): raise FileNotFoundError(f'there is no folder {path.parent}')
     part = path.with_name(f'.{path.name}.{os.urandom(4).hex()}.part')
     try:
         with open(part, 'xb') as file:
