@@ -14,40 +14,40 @@ from tqdm import tqdm
 from .loss import Loss
 from .network import Layer, forward, loss_and_grads, parameters
 
-# %% ../nbs/09_descent.ipynb #14093bed
+# %% ../nbs/09_descent.ipynb #a7845510
 def _number(value, name, fits, expected, kind=Real):
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, kind): raise TypeError(f'{name} must be {expected}, got {value!r}')
-    if not fits(value): raise ValueError(f'{name} must be {expected}, got {value!r}')
-    return value
+    message = f'{name} must be {expected}, got {value!r}'
+    if isinstance(value, bool) or not isinstance(value, kind): raise TypeError(message)
+    if not fits(value): raise ValueError(message)
+    return float(value)
 
-def _positive(value, name): return float(_number(value, name, lambda x: 0 < x < math.inf, 'a positive, finite number'))
-def _share(value, name): return float(_number(value, name, lambda x: 0 <= x < 1, 'a number from 0 to 1, and below 1'))
+def _positive(x, name): return _number(x, name, lambda x: 0 < x < math.inf, 'positive and finite')
+def _share(x, name): return _number(x, name, lambda x: 0 <= x < 1, 'a number from 0 to below 1')
 
-# %% ../nbs/09_descent.ipynb #bbd47299
-def _check_grads(net, grads):
-    if len(grads) != len(net): raise ValueError(f'{len(grads)} gradients for {len(net)} layers: give one Grad a layer')
-    for i, (layer, grad) in enumerate(zip(net, grads)):
-        if grad.W.shape != layer.W.shape or grad.b.shape != layer.b.shape:
-            raise ValueError(f'layer {i} has W {layer.W.shape} and b {layer.b.shape}, '
-                             f'its gradient W {grad.W.shape} and b {grad.b.shape}: they must be the same')
-
-# %% ../nbs/09_descent.ipynb #90eefcb4
-def sgd_step(net:list, # the layers, input side first
-             grads:list, # one `Grad` a layer
-             lr:float): # learning rate, above 0
-    "One step of gradient descent in every weight and bias: a new network (ValueError where `grads` or `lr` do not fit)"
-    lr = _positive(lr, 'lr')
-    _check_grads(net, grads)
-    return [Layer(l.W - lr*g.W, l.b - lr*g.b, l.transfer) for l, g in zip(net, grads, strict=True)]
-
-# %% ../nbs/09_descent.ipynb #38db60ef
-def _count(value, name, low, high=math.inf):
-    expected = f'a whole number, {low} or more' if high == math.inf else f'a whole number from {low} to {high}'
-    return int(_number(value, name, lambda x: low <= x <= high, expected, Integral))
+def _count(x, name, low, high=math.inf):
+    limits = f'{low} or more' if high == math.inf else f'from {low} to {high}'
+    return int(_number(x, name, lambda x: low <= x <= high, f'a whole number, {limits}', Integral))
 
 def _generator(rng):
     if hasattr(rng, 'permutation'): return rng
-    raise TypeError(f'rng must be a Generator, such as np.random.default_rng(0), to shuffle with, got {rng!r}')
+    raise TypeError(f'rng must be a Generator, such as np.random.default_rng(0), got {rng!r}')
+
+def _check_grads(net, grads):
+    if len(grads) != len(net):
+        raise ValueError(f'{len(grads)} gradients for {len(net)} layers: give one Grad a layer')
+    for i, (l, g) in enumerate(zip(net, grads)):
+        shapes, expected = (g.W.shape, g.b.shape), (l.W.shape, l.b.shape)
+        if shapes != expected:
+            raise ValueError(f'layer {i}: W and b have shapes {expected}, their gradients {shapes}')
+
+# %% ../nbs/09_descent.ipynb #b931efff
+def sgd_step(net:list, # the layers, input side first
+             grads:list, # one `Grad` a layer
+             lr:float): # learning rate, above 0
+    "One step of gradient descent: a new network; ValueError where `grads` or `lr` do not fit"
+    lr = _positive(lr, 'lr')
+    _check_grads(net, grads)
+    return [Layer(l.W - lr*g.W, l.b - lr*g.b, l.transfer) for l, g in zip(net, grads)]
 
 # %% ../nbs/09_descent.ipynb #2889a6c8
 def minibatches(n:int, # rows in the data set
@@ -59,16 +59,15 @@ def minibatches(n:int, # rows in the data set
     order = np.arange(n) if rng is None else _generator(rng).permutation(n)    # (n,)
     return [order[i:i+size] for i in range(0, n, size)]
 
-# %% ../nbs/09_descent.ipynb #fdf70bcd
+# %% ../nbs/09_descent.ipynb #7c7f4aab
 @dataclass(frozen=True, eq=False)
 class Optimizer:
-    "How one array of parameters moves, given its gradient and what is remembered of earlier ones"
+    "How one array of parameters moves, given its gradient and what is remembered"
     name:str # the call that makes it, as text
     start:Callable # parameter -> memory before the first step
     update:Callable # parameter, gradient, memory -> new parameter, new memory
     def __repr__(self): return self.name
 
-# %% ../nbs/09_descent.ipynb #e75f7c91
 def sgd(lr:float): # learning rate
     "Gradient descent as it stands: nothing is remembered"
     lr = _positive(lr, 'lr')
@@ -105,35 +104,35 @@ def rmsprop(lr:float, # learning rate
         return p - lr*g/(np.sqrt(v) + eps), v
     return Optimizer(f'rmsprop({lr}, rho={rho}, eps={eps})', np.zeros_like, update)
 
-# %% ../nbs/09_descent.ipynb #cac73768
+# %% ../nbs/09_descent.ipynb #6e09f0c5
 def adam(lr:float=1e-3, # learning rate
          beta1:float=0.9, # share of the mean slope that survives a step
          beta2:float=0.999, # share of the mean square that survives a step
          eps:float=1e-8): # added to the corrected root
-    "Adam, Algorithm 1 of Kingma and Ba (2015): mean slope over root mean square, corrected for their start at 0"
+    "Adam, Algorithm 1 of Kingma and Ba (2015): mean slope over root mean square, both corrected"
     lr, eps = _positive(lr, 'lr'), _positive(eps, 'eps')
     beta1, beta2 = _share(beta1, 'beta1'), _share(beta2, 'beta2')
-    def start(p): return np.zeros_like(p), np.zeros_like(p), 0
     def update(p, g, memory):
         m, v, t = memory
         m, v, t = beta1*m + (1 - beta1)*g, beta2*v + (1 - beta2)*g**2, t + 1
         m_hat, v_hat = m/(1 - beta1**t), v/(1 - beta2**t)
         return p - lr*m_hat/(np.sqrt(v_hat) + eps), (m, v, t)
+    def start(p): return np.zeros_like(p), np.zeros_like(p), 0
     return Optimizer(f'adam({lr}, beta1={beta1}, beta2={beta2}, eps={eps})', start, update)
 
-# %% ../nbs/09_descent.ipynb #9ebdf6cf
+# %% ../nbs/09_descent.ipynb #364bc0a4
 def _optimizer(optimizer):
     if isinstance(optimizer, Optimizer): return optimizer
     if isinstance(optimizer, Real): return sgd(optimizer)
     name = getattr(optimizer, '__name__', None)
-    got = f'the function {name}: call it, {name}(0.01)' if name and callable(optimizer) else repr(optimizer)
-    raise TypeError(f'optimizer must be an Optimizer, or a number, the learning rate of sgd; got {got}')
+    got = f'the function {name}: call it, {name}(0.01)' if name else repr(optimizer)
+    raise TypeError(f'optimizer must be an Optimizer, or a number, the lr of sgd; got {got}')
 
-# %% ../nbs/09_descent.ipynb #483039c8
+# %% ../nbs/09_descent.ipynb #89bdae2f
 def optimizer_step(net:list, # the layers, input side first
                    grads:list, # one `Grad` a layer
                    optimizer, # an `Optimizer`, or a number: the learning rate of `sgd`
-                   memory=None): # what the last step returned beside its network; None before the first
+                   memory=None): # what the last step returned beside its network; None at first
     "One step of `optimizer` in every weight and bias: the new network, and what to remember"
     _check_grads(net, grads)
     optimizer = _optimizer(optimizer)
@@ -143,31 +142,64 @@ def optimizer_step(net:list, # the layers, input side first
     net = [Layer(W, b, l.transfer) for l, ((W, _), (b, _)) in zip(net, moved)]
     return net, [(mem_W, mem_b) for (_, mem_W), (_, mem_b) in moved]
 
-# %% ../nbs/09_descent.ipynb #b3da5849
+# %% ../nbs/09_descent.ipynb #c35983bd
 class _Stopped:
     def __init__(self, message='', net=None, history=(), epoch=None, batch=None):
         super().__init__(message)
         self.net, self.history, self.epoch, self.batch = net, list(history), epoch, batch
 
 class TrainingDiverged(_Stopped, ArithmeticError):
-    "Training met a number that is not finite: `net` is the last finite network, `history` the losses so far, `epoch` and `batch` where"
+    "A number was not finite: `net` is the last finite network, `history` the losses so far"
 
 class TrainingInterrupted(_Stopped, KeyboardInterrupt):
-    "Training was stopped by Ctrl-C: `net` is the network so far, `history` the losses so far, `epoch` and `batch` where"
+    "Ctrl-C: `net` is the network so far, `history` the losses so far"
 
-# %% ../nbs/09_descent.ipynb #8fe7f6e3
-def _finite(numbers, what):
-    if not math.isfinite(np.vdot(numbers, numbers)): raise FloatingPointError(f'{what} overflows or is NaN')
-    return numbers
+def _diverged(why, optimizer, net, history, epoch, batch):
+    return TrainingDiverged(
+        f'training diverged in epoch {epoch}, batch {batch} (from 0): {why}. The last finite '
+        'network is in .net of this error, the losses so far in .history. Try a smaller learning rate '
+        f'than that of {optimizer}, look for outliers in X and Y, scale the columns of X to about 1, '
+        'or begin with smaller weights', net, history, epoch, batch)
 
-# %% ../nbs/09_descent.ipynb #f9eb6a05
+def _interrupted(net, history, epoch, batch):
+    return TrainingInterrupted(
+        f'training interrupted in epoch {epoch}, batch {batch} (from 0): the network so far '
+        'is in .net of this error, the losses in .history', net, history, epoch, batch)
+
+def _training_data(net, X, Y, loss):
+    if not isinstance(loss, Loss):
+        raise TypeError(f'loss must be a Loss, see backprop_book.loss, got {loss!r}')
+    trace = forward(net, X)
+    _, Y = loss.check(np.zeros_like(trace.A[-1]), Y)    # zeros: the loop reports overflow
+    return trace.A[0], Y
+
 def _batches(n, size, rng, shuffle):
     if size is None: return lambda: [slice(None)]
     size = _count(size, 'batch_size (None for all rows)', 1, n)
     rng = _generator(rng) if shuffle else None
     return lambda: minibatches(n, size, rng)
 
-# %% ../nbs/09_descent.ipynb #981d94bf
+def _bar(epochs, progress):
+    if progress is False: return tqdm(range(epochs), disable=True)
+    return tqdm(range(epochs), desc='epoch', delay=0 if progress else 2)
+
+# %% ../nbs/09_descent.ipynb #9dc34d9b
+def _finite(numbers, what):
+    if math.isfinite(np.vdot(numbers, numbers)): return numbers
+    raise FloatingPointError(f'{what} overflows or is NaN')
+
+def _gradient(net, X, Y, loss):
+    value, grads = loss_and_grads(net, X, Y, loss)
+    _finite(value, 'the loss of the batch')
+    _finite(parameters(grads), 'the gradient of the batch')
+    return grads
+
+def _step(net, grads, optimizer, memory):
+    net, memory = optimizer_step(net, grads, optimizer, memory)
+    _finite(parameters(net), 'a weight or bias after the step')
+    return net, memory
+
+# %% ../nbs/09_descent.ipynb #46c18673
 def _run(net, X, Y, loss, optimizer, batches, bar):
     def full_loss(): return float(_finite(loss(forward(net, X).A[-1], Y), 'the loss of all rows'))
     good, history, memory, epoch, batch = net, [], None, 0, 0
@@ -175,39 +207,17 @@ def _run(net, X, Y, loss, optimizer, batches, bar):
         history.append(full_loss())
         for epoch in bar:
             for batch, rows in enumerate(batches()):
-                value, grads = loss_and_grads(net, X[rows], Y[rows], loss)
-                _finite(value, 'the loss of the batch')
-                _finite(parameters(grads), 'the gradient of the batch')
+                grads = _gradient(net, X[rows], Y[rows], loss)
                 good = net
-                net, memory = optimizer_step(net, grads, optimizer, memory)
-                _finite(parameters(net), 'a weight or bias after the step')
+                net, memory = _step(net, grads, optimizer, memory)
             history.append(full_loss())
             bar.set_postfix_str(f'loss {history[-1]:.4g}', refresh=False)
-    except FloatingPointError as e: raise TrainingDiverged(_diverged(e, optimizer, epoch, batch), good, history, epoch, batch) from None
-    except KeyboardInterrupt: raise TrainingInterrupted(_interrupted(epoch, batch), net, history, epoch, batch) from None
+    except FloatingPointError as e:
+        raise _diverged(e, optimizer, good, history, epoch, batch) from None
+    except KeyboardInterrupt: raise _interrupted(net, history, epoch, batch) from None
     return net, history
 
-# %% ../nbs/09_descent.ipynb #670ff6e8
-def _interrupted(epoch, batch):
-    return f'training interrupted in epoch {epoch}, batch {batch} (from 0): the network so far is in .net of this error, the losses in .history'
-
-def _diverged(error, optimizer, epoch, batch):
-    return (f'training diverged in epoch {epoch}, batch {batch} (from 0): {error}. The last finite network is in .net of this error, '
-            f'the losses so far in .history. Try a smaller learning rate than that of {optimizer}, look for outliers in X and Y, '
-            'scale the columns of X to about 1, or begin with smaller weights')
-
-# %% ../nbs/09_descent.ipynb #29beb9bb
-def _training_data(net, X, Y, loss):
-    if not isinstance(loss, Loss): raise TypeError(f'loss must be a Loss, such as squared_error of backprop_book.loss, got {loss!r}')
-    trace = forward(net, X)
-    _, Y = loss.check(np.zeros_like(trace.A[-1]), Y)    # in place of predictions: a network that overflows is for the loop to report
-    return trace.A[0], Y
-
-def _bar(epochs, progress):
-    if progress is False: return tqdm(range(epochs), disable=True)
-    return tqdm(range(epochs), desc='epoch', delay=0 if progress else 2)
-
-# %% ../nbs/09_descent.ipynb #1b3f4cbe
+# %% ../nbs/09_descent.ipynb #9cd6e86e
 def train(net:list, # the layers, input side first
           X, # (n, n_in)
           Y, # (n, n_out)
@@ -218,7 +228,7 @@ def train(net:list, # the layers, input side first
           rng=None, # Generator or RandomState to shuffle with
           shuffle:bool=True, # a new order of rows every epoch, or always that of X
           progress:bool=None): # a bar: always, never, or (None) once a run has lasted two seconds
-    "The trained network, and the loss on all rows before the first epoch and after each; may raise `TrainingDiverged`, `TrainingInterrupted`"
+    "Trained network, and losses on all rows; may raise `TrainingDiverged`, `TrainingInterrupted`"
     optimizer, epochs = _optimizer(optimizer), _count(epochs, 'epochs', 0)
     with np.errstate(all='ignore'):    # what is not finite is found by name, not by warning
         X, Y = _training_data(net, X, Y, loss)

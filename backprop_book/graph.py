@@ -81,7 +81,7 @@ def _places(rows, down, up, widths): # how far to the right each stop stands, it
     left = min(x - widths.get(stop, 30)/2 for stop, x in at.items())
     return {stop: x - left for stop, x in at.items()}
 
-# %% ../nbs/04_chain_rule.ipynb #ae490e84
+# %% ../nbs/04_chain_rule.ipynb #5347cfbf
 _STYLE = '''<style>
 .bb-graph { --bb-value: #00629b; --bb-slope: #b34700; --bb-page: var(--pst-color-background, var(--jp-layout-color0, transparent));
   overflow-x: auto; background: var(--bb-page); color: var(--pst-color-text-base, var(--jp-content-font-color1, currentColor)); }
@@ -90,13 +90,15 @@ html[data-theme="dark"] .bb-graph, [data-jp-theme-light="false"] .bb-graph { --b
 .bb-graph svg { display: block; margin: 0 auto; max-width: none; font: 14px system-ui, sans-serif; fill: currentColor; text-anchor: middle; }
 .bb-graph rect { fill: none; stroke: currentColor; stroke-opacity: .55; } .bb-graph .input { stroke-dasharray: 4 3; }
 .bb-graph path { fill: none; stroke: currentColor; stroke-opacity: .45; } .bb-graph .tip { fill: currentColor; fill-opacity: .6; stroke: none; }
-.bb-graph .name { font-weight: 600; } .bb-graph .op { font-weight: 400; fill-opacity: .8; } .bb-graph .value { fill: var(--bb-value); } .bb-graph .slope { fill: var(--bb-slope); font-weight: 600; }
+.bb-graph .name { font-weight: 600; } .bb-graph .op { font-weight: 400; fill-opacity: .8; }
+.bb-graph .value { fill: var(--bb-value); } .bb-graph .slope { fill: var(--bb-slope); font-weight: 600; }
 .bb-graph .local { fill: var(--bb-slope); stroke: var(--bb-page); stroke-width: 4px; stroke-linejoin: round; paint-order: stroke; }
 </style>'''
 
 def _lines(node): # the texts of a box, each with its class
     name, op, value, slope = node
-    return [(kind, text) for kind, text in (('name', f'{name} {op}'.strip()), ('value', value and f'= {value}'), ('slope', slope and f'∂ {slope}')) if text]
+    lines = ('name', f'{name} {op}'.strip()), ('value', value and f'= {value}'), ('slope', slope and f'∂ {slope}')
+    return [(kind, text) for kind, text in lines if text]
 
 def _box(node, x, y, kind): # a rounded box with its lines of text, its top at y
     lines, w, span = _lines(node), _width(node), '<tspan class="op">{}</tspan>'

@@ -3,26 +3,26 @@
 # %% auto #0
 __all__ = ['squared_error', 'logistic_loss', 'logistic_loss_pm1', 'softmax_cross_entropy', 'Loss', 'softmax']
 
-# %% ../nbs/03_losses.ipynb #f3b4b156
+# %% ../nbs/03_losses.ipynb #6b84e2d6
 from dataclasses import dataclass
 from collections.abc import Callable
 import numpy as np
 from .check import Table, as_floats, assert_grad
-from .transfer import (GRID, assert_continuous, assert_no_gap, assert_values, call_strictly,
-                                    certify, read_formula, sigmoid)
+from .transfer import (GRID, assert_continuous, assert_no_gap, assert_values,
+                                    call_strictly, certify, read_formula, sigmoid)
 
-# %% ../nbs/03_losses.ipynb #0d7505c9
+# %% ../nbs/03_losses.ipynb #84936748
 @dataclass(frozen=True, eq=False)
 class Loss:
-    "A loss: summed over a row's outputs, averaged over the rows; `df` is its gradient in the predictions"
+    "A loss: the sum over a row's outputs, the mean over rows; `df` is its slope in the predictions"
     name:str # as errors and certificates call it
-    formula:str # of one prediction a and target y, as SymPy reads it; of a whole row: of a1, a2, a3 and y1, y2, y3
-    slope:str|tuple # d formula/da, as SymPy reads it; of a whole row: a tuple, one text for each output
+    formula:str # in a and y, as SymPy reads it; of a whole row: in a1, a2, a3 and y1, y2, y3
+    slope:str|tuple # d formula/da, as SymPy reads it; of a whole row: one text for each output
     f:Callable # predictions, targets, both (n, n_out) -> each entry's share of the loss, (n, n_out)
-    slope_f:Callable # the same arguments -> the slope of the row's loss in each prediction, (n, n_out)
+    slope_f:Callable # the same arguments -> the slope of the row's loss in each of them, (n, n_out)
     suits:Callable=np.isfinite # targets (n, n_out) -> True for each entry, or each row, that suits
     wants:str='finite numbers' # what suits, for the error message
-    targets:tuple=(-1.5, 0., .25, 1.) # some targets that suit, for `certify` to try; of a whole row: rows
+    targets:tuple=(-1.5, 0., .25, 1.) # some that suit, for `certify` to try; of a whole row: rows
 
     def __call__(self, A, Y):
         "The loss of predictions `A` for targets `Y`, both (n, n_out), as a float"
@@ -35,149 +35,139 @@ class Loss:
         return self.slope_f(A, Y)/len(A)
 
     def check(self, A, Y):
-        "`A` and `Y` as float arrays of one shape and dtype; ValueError or TypeError unless they are finite and fit each other and the loss"
+        "`A` and `Y` as arrays of one dtype; ValueError or TypeError if unfit or not finite"
         A, Y = _pair(self, A, Y)
         return as_floats(A, 'prediction'), as_floats(Y, 'target')
 
     def __repr__(self): return self.name
 
-# %% ../nbs/03_losses.ipynb #669543f6
+# %% ../nbs/03_losses.ipynb #2155741e
 def _floats(x, name): # lists and integers are converted; an array of floats passes as it is
     return x if type(x) is np.ndarray and x.dtype.kind == 'f' else as_floats(x, name)
 
 def _pair(loss, A, Y):
-    "`A` and `Y` as float arrays of one shape (n, n_out), `Y` in the precision of `A`; ValueError if they do not fit"
+    "`A` and `Y` as float arrays (n, n_out), `Y` in the precision of `A`; ValueError if unfit"
     A, Y = _floats(A, 'prediction'), _floats(Y, 'target')
     if A.ndim != 2: raise ValueError(f'prediction has shape {A.shape}, expected (rows, outputs): '
                                      'A[:, None] makes a flat one a column, A[None, :] one row')
     if not A.size: raise ValueError(f'prediction has shape {A.shape}: of nothing there is no mean')
-    if Y.shape != A.shape: raise ValueError(f'target has shape {Y.shape}, prediction {A.shape}: {_cure(loss, A, Y)}')
+    if Y.shape != A.shape:
+        raise ValueError(f'target has shape {Y.shape}, prediction {A.shape}: {_cure(loss, A, Y)}')
     if not (suits := loss.suits(Y)).all():
         where = tuple(map(int, np.argwhere(~suits)[0]))
         raise ValueError(f'target{list(where)} is {Y[where]}: {loss.name} wants {loss.wants}')
     return A, Y.astype(A.dtype, copy=False)
 
-# %% ../nbs/03_losses.ipynb #acb3f004
+# %% ../nbs/03_losses.ipynb #f682d4e6
 def _cure(loss, A, Y):
     "What to do about a target whose shape is not the prediction's"
     n, K = A.shape
-    if not isinstance(loss.slope, str) and Y.shape in [(n,), (n, 1)]:
-        return f'for class numbers 0 to {K-1} give one-hot rows, np.eye({K})[Y{"[:, 0]"*(Y.ndim - 1)}]'
-    if Y.shape == (n,): return 'give the target one column per output' + ', Y[:, None]'*(K == 1)
-    if Y.shape == (K,): return 'give the target one row per example' + ', Y[None, :]'*(n == 1)
+    if K == 1 and Y.shape == (n,): return 'give the target one column per output, Y[:, None]'
+    if n == 1 and Y.shape == (K,): return 'give the target one row per example, Y[None, :]'
+    if K > 1 and not isinstance(loss.slope, str) and Y.shape in [(n,), (n, 1)]:
+        flat = 'Y' if Y.ndim == 1 else 'Y[:, 0]'
+        return f'for class numbers 0 to {K-1} give one-hot rows, np.eye({K})[{flat}]'
     if Y.shape == (K, n): return 'rows are examples and columns outputs: did you mean Y.T?'
     return 'give the target one row per example and one column per output'
 
-# %% ../nbs/03_losses.ipynb #88562666
-squared_error = Loss('squared_error', '(a - y)**2/2', 'a - y', lambda A, Y: (A - Y)**2/2, lambda A, Y: A - Y)
+# %% ../nbs/03_losses.ipynb #1178b84f
+squared_error = Loss('squared_error', '(a - y)**2/2', 'a - y',
+                     lambda A, Y: (A - Y)**2/2, lambda A, Y: A - Y)
 
-# %% ../nbs/03_losses.ipynb #55a20b1a
-logistic_loss = Loss('logistic_loss', 'y*log(1 + exp(-a)) + (1 - y)*log(1 + exp(a))', '1/(1 + exp(-a)) - y',
-                     lambda A, Y: Y*np.logaddexp(0, -A) + (1 - Y)*np.logaddexp(0, A), lambda A, Y: sigmoid(A) - Y,
-                     lambda Y: (Y >= 0) & (Y <= 1),
-                     'labels 0 and 1, or shares between '
+# %% ../nbs/03_losses.ipynb #4ab1d840
+logistic_loss = Loss('logistic_loss', 'y*log(1 + exp(-a)) + (1 - y)*log(1 + exp(a))',
+                     '1/(1 + exp(-a)) - y',
+                     lambda A, Y: Y*np.logaddexp(0, -A) + (1 - Y)*np.logaddexp(0, A),
+                     lambda A, Y: sigmoid(A) - Y,
+                     lambda Y: (Y >= 0) & (Y <= 1), 'labels 0 and 1, or shares between '
                      '(labels -1 and +1: logistic_loss_pm1; any other numbers: squared_error)',
                      (0., .25, 1.))
 
-# %% ../nbs/03_losses.ipynb #b3675946
+# %% ../nbs/03_losses.ipynb #b78eb34e
 logistic_loss_pm1 = Loss('logistic_loss_pm1', 'log(1 + exp(-y*a))', '-y/(1 + exp(y*a))',
                          lambda A, Y: np.logaddexp(0, -Y*A), lambda A, Y: -Y*sigmoid(-Y*A),
-                         lambda Y: np.abs(Y) == 1,
-                         'labels -1 and +1 '
-                         '(labels 0 and 1, or shares between: logistic_loss; any other numbers: squared_error)',
+                         lambda Y: np.abs(Y) == 1, 'labels -1 and +1 (labels 0 and 1, or shares '
+                         'between: logistic_loss; any other numbers: squared_error)',
                          (-1., 1.))
 
-# %% ../nbs/03_losses.ipynb #6767cd3d
-def _shifted(A): return A - A.max(-1, keepdims=True)
-
-def _softmax(A):
-    E = np.exp(_shifted(A))
-    return E/E.sum(-1, keepdims=True)
-
+# %% ../nbs/03_losses.ipynb #aace64fd
 def softmax(A): # logits, (n, K), or one row, (K,)
     "Each row of logits as K shares that sum to 1; ValueError for logits without rows or columns"
     A = _floats(A, 'logits')
-    if not A.ndim or not A.size: raise ValueError(f'logits have shape {A.shape}, expected rows of at least one number')
-    return _softmax(A)
+    if not A.ndim or not A.size:
+        raise ValueError(f'logits have shape {A.shape}, expected rows of at least one number')
+    E = np.exp(A - A.max(-1, keepdims=True))
+    return E/E.sum(-1, keepdims=True)
 
-# %% ../nbs/03_losses.ipynb #f5b6c8e0
 def _log_softmax(A):
-    A = _shifted(A)
+    A = A - A.max(-1, keepdims=True)
     return A - np.log(np.exp(A).sum(-1, keepdims=True))
 
-def _are_shares(Y):
-    sums_to_1 = abs(Y.sum(1) - 1) < 1e-6 # rows rounded to float32 miss 1 by about 1e-7
-    return sums_to_1 & (Y >= 0).all(1) & (Y.shape[1] > 1)
-
+# %% ../nbs/03_losses.ipynb #ec577080
 _sum = 'exp(a1) + exp(a2) + exp(a3)'
 softmax_cross_entropy = Loss('softmax_cross_entropy', f'log({_sum}) - y1*a1 - y2*a2 - y3*a3',
-                             tuple(f'exp(a{i})/({_sum}) - y{i}' for i in (1, 2, 3)),
-                             lambda A, Y: -Y*_log_softmax(A), lambda A, Y: _softmax(A) - Y, _are_shares,
-                             'rows of two or more shares, none below 0, that sum to 1 '
-                             '(for class numbers c: np.eye(K)[c]; for one output: logistic_loss)',
-                             ((1., 0., 0.), (0., 0., 1.), (.25, .25, .5)))
+    tuple(f'exp(a{i})/({_sum}) - y{i}' for i in (1, 2, 3)),
+    lambda A, Y: -Y*_log_softmax(A), lambda A, Y: softmax(A) - Y,
+    lambda Y: (abs(Y.sum(1) - 1) < 1e-6) & (Y >= 0).all(1) & (Y.shape[1] > 1),
+    'rows of two or more shares, none below 0, that sum to 1 '
+    '(for class numbers c: np.eye(K)[c]; for one output: logistic_loss)',
+    ((1., 0., 0.), (0., 0., 1.), (.25, .25, .5)))
 
-# %% ../nbs/03_losses.ipynb #f4fe5622
-def _letters(loss):
-    "The names of predictions and of targets in the loss's formula, and the texts of its slopes"
-    if isinstance(loss.slope, str): return ['a'], ['y'], [loss.slope]
-    numbers = range(1, len(loss.slope) + 1)
-    return [f'a{i}' for i in numbers], [f'y{i}' for i in numbers], list(loss.slope)
+# %% ../nbs/03_losses.ipynb #6a1fd07f
+def _in_sympy(loss):
+    "A loss's predictions and targets as symbols, its formula, and its slopes, one for each output"
+    one = isinstance(loss.slope, str)
+    names = ['a', 'y'] if one else [f'{v}{i+1}' for v in 'ay' for i in range(len(loss.slope))]
+    texts = [loss.formula, loss.slope] if one else [loss.formula, *loss.slope]
+    formula, *slopes = [read_formula(text, *names) for text in texts]
+    return [read_formula(name, name) for name in names], formula, slopes
 
+def _proof(rule, say, loss, symbols, formula, slopes):
+    "A row: SymPy proves each slope; if there are branches, for one target after the other"
+    import sympy as sp # here, so that a network can run where SymPy is never loaded
+    K, branches = len(slopes), sp.Tuple(formula, *slopes).has(sp.Piecewise)
+    a, y = symbols[:K], symbols[K:]
+    for row in np.reshape(loss.targets, (-1, K)).tolist() if branches else [y]:
+        here = dict(zip(y, map(sp.nsimplify, row)))
+        if branches and K == 1: assert_continuous(formula.subs(here), say(rule))
+        for v, slope in zip(a, slopes):
+            assert_no_gap(formula.diff(v).subs(here), slope.subs(here), say(rule))
+    return [rule, 'SymPy', '0', '']
+
+# %% ../nbs/03_losses.ipynb #b3a62890
 def _trials(loss, K):
-    "Predictions and targets to try, (n, K) each: every target of the loss beside rows of equal and of unequal numbers"
-    A = np.vstack([np.column_stack([np.roll(GRID, shift*k) for k in range(K)]) for shift in (0, 1, 20)[:K]])
-    Y = np.reshape(loss.targets, (-1, K))
-    return np.repeat(A, len(Y), axis=0), np.tile(Y, (len(A), 1))
+    "Predictions and targets to try: each target beside rows of equal and of unequal numbers"
+    A = [np.column_stack([np.roll(GRID, shift*k) for k in range(K)]) for shift in (0, 1, 20)[:K]]
+    A, Y = np.vstack(A), np.reshape(loss.targets, (-1, K))
+    return np.repeat(A, len(Y), axis=0), np.tile(Y, (len(A), 1))   # (n, K), (n, K)
 
-# %% ../nbs/03_losses.ipynb #89ee2845
-def _cases(expr, y, targets):
-    "`expr` alone, or, if it has branches, `expr` with each of the targets in the place of `y`"
-    import sympy as sp
-    if not expr.has(sp.Piecewise): return [expr]
-    return [expr.subs({s: sp.Rational(t) for s, t in zip(y, row)}) for row in np.reshape(targets, (-1, len(y))).tolist()]
-
-def _proof(rule, formula, slopes, symbols, targets):
-    "The gap between the slopes and the formula's derivatives, 0, as text"
-    import sympy as sp
-    a, y = symbols[:len(slopes)], symbols[len(slopes):]
-    for case in _cases(formula, y, targets):
-        if len(case.free_symbols) == 1: assert_continuous(case, rule)
-    for v, slope in zip(a, slopes):
-        for left, right in _cases(sp.Tuple(sp.diff(formula, v), slope), y, targets): assert_no_gap(left, right, rule)
-    return '0'
-
-# %% ../nbs/03_losses.ipynb #b277c019
-def _digits(rule, f, exprs, symbols, A, Y):
-    "The largest errors of `f(A, Y)` against 50 digits of `exprs`, in float64 and in float32, as text"
+def _digits(rule, say, f, exprs, symbols, trials):
+    "A row: `f` at the trials, in float64 and in float32, against 50 digits of `exprs`"
     errors = []
     for dtype in (np.float64, np.float32):
-        given = A.astype(dtype), Y.astype(dtype)
-        out = call_strictly(f, *given, rule=rule)                 # (n, K)
-        if len(exprs) == 1: out = out.sum(1, keepdims=True)       # a row's loss
-        points = np.hstack(given)                                 # (n, 2K)
-        errors.append(max(assert_values(column, e, symbols, points, rule) for column, e in zip(out.T, exprs, strict=True)))
-    return [f'{e:.0e}' for e in errors]
+        A, Y = (v.astype(dtype) for v in trials)              # (n, K), (n, K)
+        out = call_strictly(f, A, Y, rule=say(rule))          # (n, K)
+        if len(exprs) == 1: out = out.sum(1, keepdims=True)   # a row's loss
+        errors.append(max(assert_values(column, e, symbols, np.hstack([A, Y]), say(rule))
+                          for column, e in zip(out.T, exprs, strict=True)))
+    return [rule, '50 digits', *(f'{e:.0e}' for e in errors)]
 
-def _quotient(rule, loss, n_out):
-    "The error of `df` against the difference quotient of the loss itself, four rows at once, as text"
-    A = 3*np.sin(np.arange(1., 4*n_out + 1)).reshape(4, n_out)    # numbers between -3 and 3, none of them round
+def _quotient(rule, say, loss, n_out):
+    "A row: `df` against the difference quotient of the loss itself, for four rows at once"
+    A = 3*np.sin(np.arange(1., 4*n_out + 1)).reshape(4, n_out)   # between -3 and 3, none round
     Y = np.resize(loss.targets, A.shape)
-    try: return f'{assert_grad(lambda v: loss(v, Y), A, loss.df(A, Y)):.0e}'
-    except AssertionError as wrong: raise AssertionError(f'{rule}: {wrong}') from None
+    try: error = assert_grad(lambda v: loss(v, Y), A, loss.df(A, Y))
+    except AssertionError as wrong: raise AssertionError(f'{say(rule)}: {wrong}') from None
+    return [rule, 'quotient', f'{error:.0e}', '']
 
-# %% ../nbs/03_losses.ipynb #8910a1eb
+# %% ../nbs/03_losses.ipynb #61e9cc02
 @certify.register
 def _certify_loss(loss:Loss):
-    import sympy as sp # here, so that a network can run where SymPy is never loaded
-    a, y, texts = _letters(loss)
-    symbols = sp.symbols([*a, *y], real=True)
-    formula, *slopes = [read_formula(text, *a, *y) for text in [loss.formula, *texts]]
-    A, Y = _pair(loss, *_trials(loss, len(a)))
+    symbols, formula, slopes = _in_sympy(loss)
+    trials = _pair(loss, *_trials(loss, len(slopes)))
     def say(rule): return f'{loss.name} breaks "{rule}"'
-    def digits(rule, f, exprs): return [rule, '50 digits', *_digits(say(rule), f, exprs, symbols, A, Y)]
-    proof, quotient = 'slope = d formula/da', 'df = quotient of the loss'
     return Table(['rule', 'shown by', 'gap', 'in float32'],
-                 [[proof, 'SymPy', _proof(say(proof), formula, slopes, symbols, loss.targets), ''],
-                  digits('f = formula', loss.f, [formula]), digits('slope_f = slope', loss.slope_f, slopes),
-                  [quotient, 'quotient', _quotient(say(quotient), loss, max(2, len(a))), '']])
+                 [_proof('slope = d formula/da', say, loss, symbols, formula, slopes),
+                  _digits('f = formula', say, loss.f, [formula], symbols, trials),
+                  _digits('slope_f = slope', say, loss.slope_f, slopes, symbols, trials),
+                  _quotient('df = quotient of the loss', say, loss, max(2, len(slopes)))])

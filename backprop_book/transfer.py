@@ -2,13 +2,13 @@
 
 # %% auto #0
 __all__ = ['sigmoid', 'identity', 'tanh', 'softplus', 'relu', 'GRID', 'Transfer', 'leaky_relu', 'fold', 'read_formula', 'breaks',
-           'assert_no_gap', 'evaluate', 'assert_values', 'call_strictly', 'assert_continuous', 'certify']
+           'assert_no_gap', 'assert_continuous', 'assert_values', 'call_strictly', 'certify']
 
-# %% ../nbs/02_transfer_functions.ipynb #e4710ac2
+# %% ../nbs/02_transfer_functions.ipynb #2eb73a6f
 from dataclasses import dataclass
 from collections.abc import Callable
 from functools import singledispatch
-from itertools import count, product
+from numbers import Real
 import numpy as np
 from .check import Table, assert_grad
 
@@ -27,23 +27,25 @@ class Transfer:
     def __repr__(self): return self.name
     def __post_init__(self): _check_fields(self)
 
-# %% ../nbs/02_transfer_functions.ipynb #1d4a264e
+# %% ../nbs/02_transfer_functions.ipynb #72ff3320
 def _check_fields(t):
-    "Refuse a field of the wrong type (TypeError), and half of a slope from the output (ValueError)"
-    for field in ['name', 'formula', 'slope', 'slope_from_output', 'f', 'df', 'df_from_output']:
-        value, wanted = getattr(t, field), Callable if field in ('f', 'df', 'df_from_output') else str
-        if not isinstance(value, wanted) and not (value is None and 'output' in field):
-            raise TypeError(f'{t.name}: {field} must be a {wanted.__name__}, got {type(value).__name__}')
+    "TypeError for a field of the wrong type, ValueError for half of a slope from the output"
+    for field, wanted in dict(name=str, formula=str, slope=str, f=Callable, df=Callable).items():
+        if isinstance(getattr(t, field), wanted): continue
+        got = type(getattr(t, field)).__name__
+        raise TypeError(f'{t.name}: {field} must be a {wanted.__name__}, got {got}')
     if (t.slope_from_output is None) != (t.df_from_output is None):
-        raise ValueError(f'{t.name}: give both slope_from_output (text) and df_from_output (function), or neither')
+        raise ValueError(f'{t.name}: give both slope_from_output (text) and '
+                         'df_from_output (function), or neither')
 
-def _number(value, name):
-    "`value` as a float; TypeError if it is not one real number"
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
-        raise TypeError(f'{name} must be one real number, got {type(value).__name__}')
+def _left_slope(value, name, fits, expected):
+    "`value` as a float; TypeError if it is no real number, ValueError if it does not fit"
+    if not isinstance(value, Real):
+        raise TypeError(f"{name}'s slope must be one real number, got {type(value).__name__}")
+    if not fits(value): raise ValueError(f"{name}'s slope must be {expected}, got {value}")
     return float(value)
 
-# %% ../nbs/02_transfer_functions.ipynb #73c406d8
+# %% ../nbs/02_transfer_functions.ipynb #ce152a63
 def _sigmoid(z):
     u = np.exp(-np.abs(z))              # between 0 and 1: nothing overflows
     return np.where(z < 0, u, 1)/(1 + u)
@@ -52,14 +54,17 @@ def _sigmoid_slope(z):
     u = np.exp(-np.abs(z))
     return u/(1 + u)**2
 
-sigmoid = Transfer('sigmoid', '1/(1 + exp(-z))', 'exp(-z)/(1 + exp(-z))**2', _sigmoid, _sigmoid_slope,
-                   'a*(1 - a)', lambda a: a*(1 - a))
+sigmoid = Transfer('sigmoid', '1/(1 + exp(-z))', 'exp(-z)/(1 + exp(-z))**2',
+                   _sigmoid, _sigmoid_slope, 'a*(1 - a)', lambda a: a*(1 - a))
 
-# %% ../nbs/02_transfer_functions.ipynb #d0c3519f
+# %% ../nbs/02_transfer_functions.ipynb #3a8c73f3
 identity = Transfer('identity', 'z', '1', lambda z: z, np.ones_like, '1', np.ones_like)
+
 tanh = Transfer('tanh', 'tanh(z)', '1 - tanh(z)**2', np.tanh, lambda z: 1 - np.tanh(z)**2,
                 '1 - a**2', lambda a: 1 - a**2)
-softplus = Transfer('softplus', 'log(1 + exp(z))', '1/(1 + exp(-z))', lambda z: np.logaddexp(0, z), _sigmoid,
+
+softplus = Transfer('softplus', 'log(1 + exp(z))', '1/(1 + exp(-z))',
+                    lambda z: np.logaddexp(0, z), _sigmoid,
                     '1 - exp(-a)', lambda a: -np.expm1(-a))
 
 # %% ../nbs/02_transfer_functions.ipynb #8dee3287
@@ -67,184 +72,171 @@ relu = Transfer('relu', 'Piecewise((z, z > 0), (0, True))', 'Piecewise((1, z > 0
                 lambda z: np.maximum(z, 0), lambda z: np.heaviside(z, 0),
                 'Piecewise((1, a > 0), (0, True))', lambda a: np.heaviside(a, 0))
 
-# %% ../nbs/02_transfer_functions.ipynb #247a8e7a
+# %% ../nbs/02_transfer_functions.ipynb #f197d998
 def leaky_relu(slope:float=0.01): # da/dz for z < 0: above 0 and below 1
-    "The leaky ReLU as a `Transfer`; refuses a slope out of range (ValueError) or no number (TypeError)"
-    s = _number(slope, "leaky_relu's slope")
-    if not 0 < s < 1: raise ValueError(f"leaky_relu's slope must lie between 0 and 1, got {slope}: "
-                                       '0 makes it relu, 1 the identity; for a left side that rises again take fold')
+    "The leaky ReLU as a `Transfer`; ValueError for a slope out of range"
+    s = _left_slope(slope, 'leaky_relu', lambda s: 0 < s < 1,
+                    'above 0 and below 1 (0 makes it relu, 1 identity, less than 0 a fold)')
     def df(x): return np.where(x > 0, np.ones_like(x), s)
-    return Transfer(f'leaky_relu({s})', f'Piecewise((z, z > 0), ({s}*z, True))', f'Piecewise((1, z > 0), ({s}, True))',
-                    lambda z: np.where(z > 0, z, s*z), df, f'Piecewise((1, a > 0), ({s}, True))', df)
+    return Transfer(f'leaky_relu({s})', f'Piecewise((z, z > 0), ({s}*z, True))',
+                    f'Piecewise((1, z > 0), ({s}, True))', lambda z: np.where(z > 0, z, s*z), df,
+                    f'Piecewise((1, a > 0), ({s}, True))', df)
 
-# %% ../nbs/02_transfer_functions.ipynb #a9130f11
+# %% ../nbs/02_transfer_functions.ipynb #c766c56c
 def fold(slope:float=0.2): # minus da/dz for z < 0: above 0 and at most 1
-    "The tilted absolute value as a `Transfer`; refuses a slope out of range (ValueError) or no number (TypeError)"
-    s = _number(slope, "fold's slope")
-    if not 0 < s <= 1: raise ValueError(f"fold's slope must be above 0 and at most 1, got {slope}: "
-                                        '0 makes it relu; for a left side below 0 take leaky_relu')
-    return Transfer(f'fold({s})', f'Piecewise((z, z > 0), (-{s}*z, True))', f'Piecewise((1, z > 0), (-{s}, True))',
-                    lambda z: np.where(z > 0, z, -s*z), lambda z: np.where(z > 0, np.ones_like(z), -s))
+    "The tilted absolute value as a `Transfer`; ValueError for a slope out of range"
+    s = _left_slope(slope, 'fold', lambda s: 0 < s <= 1,
+                    'above 0 and at most 1 (0 makes it relu, less than 0 a leaky_relu)')
+    return Transfer(f'fold({s})', f'Piecewise((z, z > 0), (-{s}*z, True))',
+                    f'Piecewise((1, z > 0), (-{s}, True))', lambda z: np.where(z > 0, z, -s*z),
+                    lambda z: np.where(z > 0, np.ones_like(z), -s))
 
-# %% ../nbs/02_transfer_functions.ipynb #3a0a3bbc
+# %% ../nbs/02_transfer_functions.ipynb #094125ed
 def read_formula(text:str, # a formula, as SymPy reads it
                  *names:str): # the symbols that it may hold, all real
-    "`text` as a SymPy expression; TypeError or ValueError if it is none. It runs `text`: only for formulas you trust"
+    "`text`, which SymPy runs, as an expression; TypeError or ValueError if it is no formula"
     import sympy as sp
-    if not isinstance(text, str): raise TypeError(f"a formula is a text like '1/(1 + exp(-z))', got {type(text).__name__}")
+    if not isinstance(text, str): raise TypeError(f'a formula is a text, got {type(text).__name__}')
     symbols = {n: sp.Symbol(n, real=True) for n in names}
-    try: expr = sp.sympify(text, locals=symbols, rational=True)
-    except (ValueError, TypeError, AttributeError) as error: raise ValueError(f'SymPy cannot read the formula {text!r}') from error
+    try: expr = sp.sympify(text, locals=symbols, rational=True).rewrite(sp.Piecewise)
+    except (ValueError, TypeError, AttributeError): expr = None
     if not isinstance(expr, sp.Expr) or expr.has(sp.I, sp.nan, sp.zoo, sp.oo):
-        raise ValueError(f'the formula {text!r} has no real value')
-    unknown = (expr.free_symbols | expr.atoms(sp.core.function.AppliedUndef)) - set(symbols.values())
-    if unknown: raise ValueError(f'the formula {text!r} holds {", ".join(sorted(map(str, unknown)))}: '
-                                 f'it may hold {" and ".join(names)}, and functions that SymPy knows')
-    return expr.rewrite(sp.Piecewise)
+        raise ValueError(f'SymPy cannot read {text!r} as a real number')
+    unknown = (expr.free_symbols | expr.atoms(sp.core.function.AppliedUndef)) - {*symbols.values()}
+    if not unknown: return expr
+    raise ValueError(f'the formula {text!r} holds {", ".join(sorted(map(str, unknown)))}: it may hold '
+                     f'{" and ".join(names)}, and functions that SymPy knows')
 
-# %% ../nbs/02_transfer_functions.ipynb #b997cc20
+# %% ../nbs/02_transfer_functions.ipynb #9ab3ee18
 def breaks(expr): # a SymPy expression of one symbol
-    "The points, in order, at which a Piecewise in `expr` goes over to another branch; ValueError if SymPy cannot tell"
+    "The points, in order, where a Piecewise changes its branch; ValueError if SymPy cannot tell"
     import sympy as sp
-    found = set()
-    for c in {c for p in expr.atoms(sp.Piecewise) for c in p.atoms(sp.core.relational.Relational)}:
-        try: edge = sp.solveset(c.lhs - c.rhs, *expr.free_symbols, sp.S.Reals).boundary
-        except NotImplementedError: edge = None
-        if edge is None or not edge.is_finite_set: raise ValueError(f'SymPy cannot list the points where {c} switches')
-        found |= set(edge)
-    return sorted(found)
+    conditions = sp.Tuple(*expr.atoms(sp.Piecewise)).atoms(sp.core.relational.Relational)
+    try: edges = sp.Union(*(sp.solveset(c.lhs - c.rhs, *expr.free_symbols, sp.S.Reals).boundary
+                            for c in conditions))
+    except (NotImplementedError, TypeError): edges = sp.S.Reals # they could be anywhere
+    if edges.is_finite_set: return sorted(edges)
+    raise ValueError(f'SymPy cannot list the points where {expr} changes its branch')
+
+def _places(expr):
+    "A place on each branch of `expr`, {symbol: number}"
+    b = breaks(expr)
+    if not b: return [{s: i for i, s in enumerate(sorted(expr.free_symbols, key=str), 1)}]
+    values = [b[0] - 1, *[(left + right)/2 for left, right in zip(b, b[1:])], b[-1] + 1]
+    return [{s: v for s in expr.free_symbols} for v in values]
 
 def _on_branch(expr, place):
-    "`expr` with every Piecewise in it replaced by its branch that holds at `place`, {symbol: number}"
+    "`expr` with the branch that holds at `place` instead of each Piecewise in it"
     import sympy as sp
-    def on(e): return _on_branch(e, place)
-    def holds(condition): return on(condition).subs(place) == True
-    if isinstance(expr, sp.Piecewise):
-        for e, condition in expr.args:
-            if holds(condition): return on(e)
-        raise ValueError(f'{expr} has no value at {place}: end it with (value, True)')
-    if isinstance(expr, sp.ITE): return on(expr.args[1] if holds(expr.args[0]) else expr.args[2]) # a Piecewise in a condition
-    return expr.func(*map(on, expr.args)) if expr.args else expr
+    def branch(*pairs): return next((e for e, c in pairs if c.subs(place) == True), sp.nan)
+    return expr.replace(sp.Piecewise, branch)
 
-# %% ../nbs/02_transfer_functions.ipynb #147d1e78
-def _places(expr):
-    "Points of which every branch of `expr` holds at least one (several symbols: those of a lattice), as {symbol: number}"
-    import sympy as sp
-    symbols = sorted(expr.free_symbols, key=str)
-    if not expr.has(sp.Piecewise): return [dict(zip(symbols, count(1)))]
-    if len(symbols) == 1:
-        b = breaks(expr) or [sp.Integer(0)]
-        values = [b[0] - 1, *[(left + right)/2 for left, right in zip(b, b[1:])], b[-1] + 1]
-    else: values = [sp.Rational(v, 3) for v in (-3000, -7, -2, 1, 4, 8, 3000)]
-    return [dict(zip(symbols, p)) for p in product(values, repeat=len(symbols))]
+# %% ../nbs/02_transfer_functions.ipynb #7ba653e9
+def _at(place): return ', '.join(f'{s} = {float(v):g}' for s, v in place.items())
 
 def assert_no_gap(left, # a SymPy expression: what is true
                   right, # another: what is said to be the same
                   rule:str): # what an error says is broken
-    "Raise AssertionError unless SymPy proves `left - right` to be 0, on each branch of a Piecewise; return the gap, 0"
+    "AssertionError unless SymPy proves `left - right` to be 0, on each branch; returns the gap, 0"
     import sympy as sp
-    for gap, place in {_on_branch(left - right, p): p for p in _places(left - right)}.items():
+    for place in _places(left - right):
+        gap = _on_branch(left - right, place)
         if sp.simplify(gap) == 0 or sp.simplify(gap.rewrite(sp.exp)) == 0: continue
-        l, r = (sp.sstr(_on_branch(e, place).subs(place).evalf(6), full_prec=False) for e in (left, right))
-        at = ', '.join(f'{s} = {v}' for s, v in place.items())
-        raise AssertionError(f'{rule}: at {at} it is {r}, not {l}' if l != r else f'{rule}: SymPy cannot show that {gap} is 0')
+        l, r = [f'{float(_on_branch(e, place).subs(place)):.6g}' for e in (left, right)]
+        raise AssertionError(f'{rule}: at {_at(place)} it is {r}, not {l}' if l != r else
+                             f'{rule}: SymPy cannot show that {gap} is 0')
     return 0
 
-# %% ../nbs/02_transfer_functions.ipynb #55df9cb2
-_half = np.r_[2.**-20, .625:10.1:.625, 20:100:12.25, 100, 1000]
-GRID = np.concatenate([-_half[::-1], [0.], _half]) # net inputs to try, each exact in float32 too
-
-def evaluate(expr, # a SymPy expression
-             symbols, # its symbols, in the order of a point's coordinates
-             points, # one row a point
-             digits:int=50): # that mpmath reckons with
-    "`expr` at each point, as mpmath numbers"
-    import mpmath, sympy as sp
-    with mpmath.workdps(digits):
-        f = sp.lambdify(symbols, expr, 'mpmath')
-        return [mpmath.mpf(f(*map(mpmath.mpf, map(float, p)))) for p in points]
-
-# %% ../nbs/02_transfer_functions.ipynb #e72b6d3c
-def assert_values(values, # what NumPy computed, one number a point
-                  expr, symbols, points, # what it should be: as `evaluate` takes them
-                  rule:str): # what an error says is broken
-    "Raise AssertionError unless `values` are `expr` at `points`, to 16 eps of their dtype; return the largest error"
-    import mpmath
-    values, worst = np.asarray(values), 0.
-    eps = np.finfo(values.dtype).eps
-    triples = zip(values.ravel(), points, evaluate(expr, symbols, points), strict=True)
-    for value, p, exact in sorted(triples, key=lambda triple: abs(np.abs(triple[1]).max() - 1)): # complain of a point near 1
-        error = float(abs(mpmath.mpf(float(value)) - exact)/max(1, abs(exact)))
-        if not error <= 16*eps: # a dozen operations round by eps/2 each; a NaN fails too
-            at = ', '.join(f'{s} = {float(x):g}' for s, x in zip(symbols, p))
-            raise AssertionError(f'{rule}: at {at} it is {float(value):.6g}, not {mpmath.nstr(exact, 6)} (error {error:.0e}, {values.dtype})')
-        worst = max(worst, error)
-    return worst
-
-# %% ../nbs/02_transfer_functions.ipynb #74e3c427
-def _attempt(f, arrays):
-    "`f(*arrays)`, or the ArithmeticError that it meets"
-    try:
-        with np.errstate(all='raise', under='ignore'): return np.asarray(f(*arrays))
-    except ArithmeticError as error: return error
-    except TypeError as error: raise TypeError(f'the function must take a whole array: {error}') from error
-
-def call_strictly(f, # a NumPy function
-                  *arrays, # its arguments; rows are examples
-                  rule:str): # what an error says is broken
-    "`f(*arrays)`; AssertionError for overflow and its kin, a changed argument, or another shape or dtype than the first argument's"
-    out = _attempt(f, given := [a.copy() for a in arrays])
-    if isinstance(out, ArithmeticError):
-        alone = [(_attempt(f, [x[None] for x in row]), row) for row in zip(*arrays)]
-        error, row = next((pair for pair in alone if isinstance(pair[0], ArithmeticError)), (out, ['some row']))
-        raise AssertionError(f'{rule}: {error}, at {", ".join(str(np.squeeze(x)) for x in row)} ({arrays[0].dtype})')
-    if any((a != g).any() for a, g in zip(arrays, given)): raise AssertionError(f'{rule}: it writes into its argument')
-    for what in ['shape', 'dtype']:
-        was, came = getattr(arrays[0], what), getattr(out, what)
-        if was != came: raise AssertionError(f"{rule}: the {what} should be the argument's, {was}, and is {came}")
-    return out
-
-# %% ../nbs/02_transfer_functions.ipynb #a26a38e6
 def assert_continuous(formula, # a SymPy expression of one symbol
                       rule:str): # what an error says is broken
-    "Raise AssertionError if `formula` jumps where it goes over to another branch"
+    "AssertionError if `formula` jumps where it changes its branch"
     import sympy as sp
     places = _places(formula)
     for b, *sides in zip(breaks(formula), places, places[1:]):
-        left, right = (_on_branch(formula, side).subs({x: b for x in side}) for side in sides)
-        if sp.simplify(left - right) != 0: raise AssertionError(f'{rule}: the formula jumps at {b}, from {left} to {right}')
+        left, right = [_on_branch(formula, side).subs({s: b for s in side}) for side in sides]
+        if sp.simplify(left - right) != 0:
+            raise AssertionError(f'{rule}: the formula jumps at {b}, from {left} to {right}')
 
-def _digits(rule, say, f, expr, symbol, Z, at=lambda z: z):
-    "A row: `f` at each `at(Z)`, in float64 and float32, against 50 digits of `expr` at Z"
-    errors = [assert_values(call_strictly(f, at(Z.astype(dtype)), rule=say(rule)), expr, [symbol], Z, say(rule))
-              for dtype in (np.float64, np.float32)]
-    return [rule, '50 digits', *(f'{error:.0e}' for error in errors)]
+# %% ../nbs/02_transfer_functions.ipynb #ed0dbe21
+_half = np.r_[2.**-20, .625:10.1:.625, 20:100:12.25, 100, 1000]
+GRID = np.concatenate([-_half[::-1], [0.], _half]) # net inputs to try, each exact in float32 too
 
-def _quotient(rule, say, t, edges):
-    "A row: `t.df` against the difference quotient of `t.f`, away from the breaks: across one it would mix two slopes"
+def _to_50_digits(expr, symbols, points):
+    import mpmath, sympy as sp
+    with mpmath.workdps(50):
+        f = sp.lambdify(symbols, expr, 'mpmath')
+        return [mpmath.mpf(f(*map(mpmath.mpf, map(float, p)))) for p in points]
+
+# %% ../nbs/02_transfer_functions.ipynb #5cef6483
+def assert_values(values, # what NumPy computed, one number a point
+                  expr, # a SymPy expression: what it should be
+                  symbols, # its symbols, in the order of a point's coordinates
+                  points, # one row a point
+                  rule:str): # what an error says is broken
+    "AssertionError unless `values` are `expr` at `points`, to 16 eps; returns the largest error"
+    values = np.ravel(values)
+    exact, eps = _to_50_digits(expr, symbols, points), np.finfo(values.dtype).eps
+    errors = [float(abs(float(v) - e)/max(1, abs(e))) for v, e in zip(values, exact, strict=True)]
+    i = np.argmax(errors) # a NaN counts as the largest
+    if errors[i] <= 16*eps: return errors[i] # a dozen operations round by eps/2 each
+    where = _at(dict(zip(symbols, points[i])))
+    raise AssertionError(f'{rule}: at {where} it is {values[i]:.6g}, not {float(exact[i]):.6g} '
+                         f'(error {errors[i]:.0e}, {values.dtype})')
+
+# %% ../nbs/02_transfer_functions.ipynb #b1e09f4b
+def call_strictly(f, # a NumPy function
+                  *arrays, # its arguments; rows are examples
+                  rule:str): # what an error says is broken
+    "`f(*arrays)`; AssertionError for overflow, for a changed argument, and for another shape or dtype"
+    given = [a.copy() for a in arrays]
+    try:
+        with np.errstate(all='raise', under='ignore'): out = np.asarray(f(*given))
+    except (ArithmeticError, TypeError) as e:
+        raise AssertionError(f'{rule}: {e} ({given[0].dtype})') from None
+    if any((a != g).any() for a, g in zip(arrays, given)):
+        raise AssertionError(f'{rule}: it writes into its argument')
+    wanted, came = [f'{a.dtype} of shape {a.shape}' for a in (arrays[0], out)]
+    if wanted != came: raise AssertionError(f'{rule}: it should return {wanted}, and returns {came}')
+    return out
+
+# %% ../nbs/02_transfer_functions.ipynb #80cca51c
+def _say(t, rule): return f'{t.name} breaks "{rule}"'
+
+def _proof(t, rule, left, right):
+    "A row of the certificate: SymPy's gap between two expressions"
+    return [rule, 'SymPy', str(assert_no_gap(left, right, _say(t, rule))), '']
+
+def _digits(t, rule, f, expr, symbol, Z, at=identity):
+    "A row: `f` of `at(Z)`, in float64 and float32, against 50 digits of `expr` at Z"
+    values = [call_strictly(f, at(Z.astype(dtype)), rule=_say(t, rule)) for dtype in 'df']
+    errors = [assert_values(v, expr, [symbol], Z, _say(t, rule)) for v in values]
+    return [rule, '50 digits', *(f'{error:.1g}' for error in errors)]
+
+def _quotient(t, rule, edges):
+    "A row: `t.df` against the difference quotient of `t.f`, away from the breaks"
     Z = np.array([z for z in GRID if abs(z) <= 10 and all(abs(z - b) > 1e-4 for b in edges)])
     try: error = assert_grad(lambda z: t.f(z).sum(), Z, t.df(Z))
-    except AssertionError as wrong: raise AssertionError(f'{say(rule)}: {wrong}') from None
+    except AssertionError as e: raise AssertionError(f'{_say(t, rule)}: {e}') from None
     return [rule, 'quotient', f'{error:.0e}', '']
 
-# %% ../nbs/02_transfer_functions.ipynb #293a816a
+# %% ../nbs/02_transfer_functions.ipynb #fbad3627
 @singledispatch
 def certify(f): # a `Transfer`, or of another type that registered with `certify.register`
-    "Prove that the parts of `f` agree; return a `Table` of the proofs, or raise AssertionError naming the rule that fails"
+    "A `Table` of proofs that the parts of `f` agree; AssertionError naming the rule that fails"
     raise TypeError(f'certify takes a Transfer or a Loss, got {type(f).__name__}')
 
 @certify.register
 def _certify_transfer(t:Transfer):
-    def say(rule): return f'{t.name} breaks "{rule}"'
-    def proof(rule, left, right): return [rule, 'SymPy', str(assert_no_gap(left, right, say(rule))), '']
-    z, a = read_formula('z', 'z'), read_formula('a', 'a')
-    formula, slope = read_formula(t.formula, 'z'), read_formula(t.slope, 'z')
-    assert_continuous(formula, say('slope = d formula/dz'))
+    z, formula, slope = [read_formula(text, 'z') for text in ('z', t.formula, t.slope)]
+    assert_continuous(formula, _say(t, 'slope = d formula/dz'))
     edges = [float(b) for b in breaks(formula)]
     Z = np.union1d(GRID, [b for b in edges if np.float32(b) == b])[:, None] # (n, 1)
-    rows = [proof('slope = d formula/dz', formula.diff(z), slope),
-            _digits('f = formula', say, t.f, formula, z, Z), _digits('df = slope', say, t.df, slope, z, Z)]
+    rows = [_proof(t, 'slope = d formula/dz', formula.diff(z), slope),
+            _digits(t, 'f = formula', t.f, formula, z, Z),
+            _digits(t, 'df = slope', t.df, slope, z, Z)]
     if t.df_from_output:
-        rows += [proof('slope_from_output = slope', slope, read_formula(t.slope_from_output, 'a').subs(a, formula)),
-                 _digits('df_from_output = slope', say, t.df_from_output, slope, z, Z, t.f)]
-    return Table(['rule', 'shown by', 'gap', 'in float32'], [*rows, _quotient('df = quotient of f', say, t, edges)])
+        from_output = read_formula(t.slope_from_output, 'a').subs(read_formula('a', 'a'), formula)
+        rows += [_proof(t, 'slope_from_output = slope', slope, from_output),
+                 _digits(t, 'df_from_output = slope', t.df_from_output, slope, z, Z, at=t.f)]
+    rows.append(_quotient(t, 'df = quotient of f', edges))
+    return Table(['rule', 'shown by', 'gap', 'in float32'], rows)

@@ -2,21 +2,30 @@
 
 # %% auto #0
 __all__ = ['MAZUR', 'published', 'C1', 'published_c1', 'Example', 'as_numbers', 'forward_pass', 'backward_pass', 'gradients',
-           'update', 'run', 'digits_that_hold', 'figures', 'LinearExample', 'linear_as_numbers', 'times',
-           'linear_forward', 'linear_gradients', 'linear_update', 'figures_c1']
+           'update', 'run', 'digits_that_hold', 'figures', 'LinearExample', 'linear_as_numbers', 'linear_forward',
+           'linear_gradients', 'linear_update', 'figures_c1']
 
-# %% ../nbs/05_worked_example.ipynb #763c70a3
+# %% ../nbs/05_worked_example.ipynb #1ad7bb36
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from fractions import Fraction
 from types import MappingProxyType, SimpleNamespace
+import numpy as np
 
-# %% ../nbs/05_worked_example.ipynb #cf929796
+# %% ../nbs/05_worked_example.ipynb #4ab8af67
 _NAMES = dict(inputs='i1 i2', targets='t1 t2',
               weights='w1 w2 w3 w4 w5 w6 w7 w8', biases='b_h1 b_h2 b_o1 b_o2')
 
+def _named(field, given):
+    "A copy of `given` that nobody can change; ValueError unless it has the names of `field`"
+    if list(given) != _NAMES[field].split():
+        got = ' '.join(map(str, given))
+        raise ValueError(f'{field} must be named {_NAMES[field]}, in this order; got {got}')
+    return MappingProxyType(dict(given))
+
+# %% ../nbs/05_worked_example.ipynb #1a35a9ec
 @dataclass(frozen=True, eq=False)
 class Example:
     "A 2-2-2 network with one sample, every number by its name; ValueError for other names"
@@ -27,30 +36,21 @@ class Example:
     lr:float # learning rate
     exp:Callable = math.exp # the exponential that goes with these numbers
     def __post_init__(self):
-        for field, names in _NAMES.items():
-            given = getattr(self, field)
-            if list(given) != names.split():
-                raise ValueError(f'{field} must be named {names}, in this order; got {" ".join(given)}')
-            object.__setattr__(self, field, MappingProxyType(dict(given))) # a copy nobody can change
+        for field in _NAMES: object.__setattr__(self, field, _named(field, getattr(self, field)))
 
-# %% ../nbs/05_worked_example.ipynb #795d6707
+# %% ../nbs/05_worked_example.ipynb #ceb32931
 MAZUR = Example(inputs=dict(i1=.05, i2=.10), targets=dict(t1=.01, t2=.99),
-                weights=dict(w1=.15, w2=.20, w3=.25, w4=.30,
-                             w5=.40, w6=.45, w7=.50, w8=.55),
+                weights=dict(w1=.15, w2=.20, w3=.25, w4=.30, w5=.40, w6=.45, w7=.50, w8=.55),
                 biases=dict(b_h1=.35, b_h2=.35, b_o1=.60, b_o2=.60), lr=.5)
 
-# %% ../nbs/05_worked_example.ipynb #17635bfa
-def _convert(value, number): # through the decimal text; a tuple keeps its form
-    if isinstance(value, tuple): return tuple(_convert(v, number) for v in value)
-    return number(str(value))
-
+# %% ../nbs/05_worked_example.ipynb #8f7c74e2
 def as_numbers(e, # an `Example` in floats
-               number:Callable, # text -> number: float, Fraction, mpmath's mpf, SymPy's Rational
-               exp:Callable): # the exponential of that kind: math.exp, mp.exp, sp.exp
+               number:Callable, # text -> number: float, Decimal, SymPy's Rational
+               exp:Callable): # the exponential of that kind: math.exp, Decimal.exp, sp.exp
     "The same example in another kind of number, each read from its decimal text"
-    def convert(values): return {name: _convert(x, number) for name, x in values.items()}
+    def convert(values): return {name: number(str(x)) for name, x in values.items()}
     return Example(convert(e.inputs), convert(e.targets), convert(e.weights), convert(e.biases),
-                   _convert(e.lr, number), exp)
+                   number(str(e.lr)), exp)
 
 # %% ../nbs/05_worked_example.ipynb #13aad687
 def forward_pass(e): # an `Example`
@@ -67,23 +67,20 @@ def forward_pass(e): # an `Example`
     v.E = v.E_o1 + v.E_o2
     return v
 
-# %% ../nbs/05_worked_example.ipynb #bc510877
+# %% ../nbs/05_worked_example.ipynb #e0c68537
 def backward_pass(e, # an `Example`
-                  carried_by=None): # the `Example` whose w5 ... w8 carry the deltas back: e itself
-    "What `forward_pass` gives, and every slope on the way back from the error, by name"
+                  carried_by=None): # whose w5 ... w8 carry the deltas back: an `Example`, or e itself
+    "What `forward_pass` gives, and the slopes on the way back from the error, by name"
     v, w = forward_pass(e), (carried_by or e).weights
-    def slope(out): return out*(1 - out)
-    v.dE_dout_o1, v.dE_dout_o2 = v.out_o1 - v.t1, v.out_o2 - v.t2
-    v.dout_o1_dnet_o1, v.dout_o2_dnet_o2 = slope(v.out_o1), slope(v.out_o2)
+    v.dE_dout_o1 = v.out_o1 - v.t1
+    v.dout_o1_dnet_o1 = v.out_o1*(1 - v.out_o1)
     v.delta_o1 = v.dE_dout_o1*v.dout_o1_dnet_o1
-    v.delta_o2 = v.dE_dout_o2*v.dout_o2_dnet_o2
+    v.delta_o2 = (v.out_o2 - v.t2)*v.out_o2*(1 - v.out_o2)
     v.dE_o1_dout_h1, v.dE_o2_dout_h1 = v.delta_o1*w['w5'], v.delta_o2*w['w7']
-    v.dE_o1_dout_h2, v.dE_o2_dout_h2 = v.delta_o1*w['w6'], v.delta_o2*w['w8']
     v.dE_dout_h1 = v.dE_o1_dout_h1 + v.dE_o2_dout_h1
-    v.dE_dout_h2 = v.dE_o1_dout_h2 + v.dE_o2_dout_h2
-    v.dout_h1_dnet_h1, v.dout_h2_dnet_h2 = slope(v.out_h1), slope(v.out_h2)
+    v.dout_h1_dnet_h1 = v.out_h1*(1 - v.out_h1)
     v.delta_h1 = v.dE_dout_h1*v.dout_h1_dnet_h1
-    v.delta_h2 = v.dE_dout_h2*v.dout_h2_dnet_h2
+    v.delta_h2 = (v.delta_o1*w['w6'] + v.delta_o2*w['w8'])*v.out_h2*(1 - v.out_h2)
     return v
 
 # %% ../nbs/05_worked_example.ipynb #23695230
@@ -120,20 +117,27 @@ def run(updates:int, # how many
         errors.append(forward_pass(e).E)
     return e, errors
 
-# %% ../nbs/05_worked_example.ipynb #82c4ab34
-def digits_that_hold(printed:str, # the figure, as text, with its last zeros
-                     exact, # float, mpf, Fraction, SymPy number, or text
-                     cut:bool=False): # accept a figure that was cut off, not rounded
-    "How many significant digits of `printed` hold, and how many it shows"
+# %% ../nbs/05_worked_example.ipynb #b6337d92
+def _fractions(printed, exact):
+    "The printed figure and the exact value as fractions; TypeError for a figure that is not text"
     if not isinstance(printed, str):
         raise TypeError(f'give the figure as text, {str(printed)!r}: a number has lost its last zeros')
-    try: p, x, (_, digits, exponent) = Fraction(printed), Fraction(str(exact)), Decimal(printed).as_tuple()
-    except (ValueError, InvalidOperation): raise ValueError(f'need two finite numbers, got {printed!r} and {exact}') from None
+    try: return Fraction(Decimal(printed)), Fraction(str(exact))
+    except (ValueError, ArithmeticError):
+        raise ValueError(f'need two finite numbers, got {printed!r} and {exact}') from None
+
+# %% ../nbs/05_worked_example.ipynb #0afb98dc
+def digits_that_hold(printed:str, # the figure, as text, with its last zeros
+                     exact, # float, Decimal, Fraction, SymPy number, or text
+                     cut:bool=False): # accept a figure that was cut off, not rounded
+    "How many significant digits of `printed` hold, and how many it shows"
+    p, x = _fractions(printed, exact)
+    _, digits, exponent = Decimal(printed).as_tuple()
     place, shown = Fraction(10)**exponent, len(digits)   # of the last digit; how many there are
     if cut and p*x >= 0 and 0 <= abs(x) - abs(p) < place: return shown, shown
     return sum(abs(p - x) <= place*10**m/2 for m in range(shown)), shown
 
-# %% ../nbs/05_worked_example.ipynb #798cb77b
+# %% ../nbs/05_worked_example.ipynb #d4e8088c
 published = MappingProxyType({ # name -> the figure as Mazur's post prints it (2015)
     'net_h1': '0.3775', 'out_h1': '0.593269992', 'out_h2': '0.596884378',
     'net_o1': '1.105905967', 'out_o1': '0.75136507', 'out_o2': '0.772928465',
@@ -142,9 +146,8 @@ published = MappingProxyType({ # name -> the figure as Mazur's post prints it (2
     'delta_o1': '0.138498562', 'dE_dw5': '0.082167041',
     'dE_o1_dout_h1': '0.055399425', 'dE_o2_dout_h1': '-0.019049119',
     'dE_dout_h1': '0.036350306', 'dout_h1_dnet_h1': '0.241300709', 'dE_dw1': '0.000438568',
-    'w1+': '0.149780716', 'w2+': '0.19956143', 'w3+': '0.24975114',
-    'w4+': '0.29950229', 'w5+': '0.35891648', 'w6+': '0.408666186',
-    'w7+': '0.511301270', 'w8+': '0.561370121',
+    'w1+': '0.149780716', 'w2+': '0.19956143', 'w3+': '0.24975114', 'w4+': '0.29950229',
+    'w5+': '0.35891648', 'w6+': '0.408666186', 'w7+': '0.511301270', 'w8+': '0.561370121',
     'E after 1': '0.291027924', 'E after 10000': '0.0000351085',
     'out_o1 after 10000': '0.015912196', 'out_o2 after 10000': '0.984065734'})
 
@@ -161,56 +164,53 @@ def figures(e=MAZUR, # an `Example`
             'out_o1 after 10000': end.out_o1, 'out_o2 after 10000': end.out_o2}
     return vars(backward_pass(e, carrier)) | slopes | weights | late
 
-# %% ../nbs/05_worked_example.ipynb #cced0271
+# %% ../nbs/05_worked_example.ipynb #0efc5c5b
 @dataclass(frozen=True, eq=False)
 class LinearExample:
     "Three weight matrices in a row, no sigmoid, no biases, one sample; columns: h = W x"
-    x:tuple # inputs
-    t:tuple # targets
-    W1:tuple # rows of weights, one row a receiving neuron
-    W2:tuple
-    W3:tuple
+    x:np.ndarray # inputs
+    t:np.ndarray # targets
+    W1:np.ndarray # weights, one row a receiving neuron
+    W2:np.ndarray
+    W3:np.ndarray
     lr:float # learning rate
+    def __post_init__(self):
+        for name in ('x', 't', 'W1', 'W2', 'W3'):
+            array = np.array(getattr(self, name))   # a copy that nobody can change
+            array.flags.writeable = False
+            object.__setattr__(self, name, array)
 
-C1 = LinearExample(x=(.5, .1), t=(.1, .99), W1=((.01, .2), (.15, .08)),
-                   W2=((.01, .5), (.7, .1)), W3=((.24, .55), (.35, .6)), lr=.5)
+C1 = LinearExample(x=[.5, .1], t=[.1, .99], W1=[[.01, .2], [.15, .08]],
+                   W2=[[.01, .5], [.7, .1]], W3=[[.24, .55], [.35, .6]], lr=.5)
 
+# %% ../nbs/05_worked_example.ipynb #02727f16
 def linear_as_numbers(e, number): # a `LinearExample`; text -> number
     "The same example in another kind of number, each read from its decimal text"
-    return LinearExample(*(_convert(value, number) for value in vars(e).values()))
-
-# %% ../nbs/05_worked_example.ipynb #35600dcf
-def times(W, x): # rows of weights; a value for each column
-    "W x: one weighted sum a row; ValueError when a row does not fit x"
-    W, x = tuple(W), tuple(x)
-    if {len(row) for row in W} != {len(x)}: raise ValueError(f'each row of W must have {len(x)} weights, one a value; got {W}')
-    return tuple(sum(w*value for w, value in zip(row, x)) for row in W)
+    convert = np.vectorize(lambda x: number(str(x)))
+    return LinearExample(*map(convert, (e.x, e.t, e.W1, e.W2, e.W3)), number(str(e.lr)))
 
 def linear_forward(e): # a `LinearExample`
-    "Both hidden layers, the output and the error, by name"
-    h1 = times(e.W1, e.x)
-    h2 = times(e.W2, h1)
-    y = times(e.W3, h2)
-    E = sum((a - t)**2 for a, t in zip(y, e.t, strict=True))/2
-    return SimpleNamespace(h1=h1, h2=h2, y=y, E=E)
+    "Both hidden layers, the output and the error, by name; ValueError if shapes do not fit"
+    h1 = e.W1 @ e.x
+    h2 = e.W2 @ h1
+    y = e.W3 @ h2
+    if y.shape != e.t.shape: raise ValueError(f'target has shape {e.t.shape}, output {y.shape}')
+    return SimpleNamespace(h1=h1, h2=h2, y=y, E=((y - e.t)**2).sum()/2)
 
-# %% ../nbs/05_worked_example.ipynb #36991440
+# %% ../nbs/05_worked_example.ipynb #2ef7332b
 def linear_gradients(e): # a `LinearExample`
     "The slope of the error in every weight, in the shape of W1, W2, W3"
     v = linear_forward(e)
-    delta3 = tuple(y - t for y, t in zip(v.y, e.t, strict=True))
-    delta2 = times(zip(*e.W3), delta3)   # zip(*W) lists the columns of W
-    delta1 = times(zip(*e.W2), delta2)
-    def slopes(delta, h): return tuple(tuple(d*value for value in h) for d in delta)
-    return dict(W1=slopes(delta1, e.x), W2=slopes(delta2, v.h1), W3=slopes(delta3, v.h2))
+    delta3 = v.y - e.t
+    delta2 = e.W3.T @ delta3
+    delta1 = e.W2.T @ delta2
+    return dict(W1=np.outer(delta1, e.x), W2=np.outer(delta2, v.h1), W3=np.outer(delta3, v.h2))
 
 def linear_update(e): # a `LinearExample`
     "One step of gradient descent: the example with new weights"
-    def step(W, dW): return tuple(tuple(w - e.lr*d for w, d in zip(*rows)) for rows in zip(W, dW))
-    d = linear_gradients(e)
-    return replace(e, W1=step(e.W1, d['W1']), W2=step(e.W2, d['W2']), W3=step(e.W3, d['W3']))
+    return replace(e, **{name: getattr(e, name) - e.lr*dW for name, dW in linear_gradients(e).items()})
 
-# %% ../nbs/05_worked_example.ipynb #3fe3ad75
+# %% ../nbs/05_worked_example.ipynb #865a312d
 published_c1 = MappingProxyType({ # name -> the figures as printed, row by row
     'h2': ('0.04175', '0.0258'), 'y': ('0.02421', '0.0300925'),
     'dE/dW3': ('-0.00316423', '-0.00195538', '-0.04007614', '-0.02476561'),
@@ -222,7 +222,7 @@ published_c1 = MappingProxyType({ # name -> the figures as printed, row by row
 
 def figures_c1(e=C1): # a `LinearExample`
     "Every figure of `published_c1`, computed, under the same names"
-    v, new = linear_forward(e), linear_update(e)
-    slopes = {f'dE/d{name}': sum(dW, ()) for name, dW in linear_gradients(e).items()}
-    weights = {f'{name}+': sum(getattr(new, name), ()) for name in ('W1', 'W2', 'W3')}
-    return dict(h2=v.h2, y=v.y) | slopes | weights
+    v, grads, new = linear_forward(e), linear_gradients(e), linear_update(e)
+    slopes = {f'dE/d{name}': tuple(dW.flat) for name, dW in grads.items()}
+    weights = {f'{name}+': tuple(getattr(new, name).flat) for name in grads}
+    return dict(h2=tuple(v.h2), y=tuple(v.y)) | slopes | weights

@@ -52,7 +52,7 @@ def test_what_runs_a_network_is_light(module):
     assert not {'sympy', 'matplotlib', 'IPython', 'scipy', 'pandas'} & imports(f'backprop_book.{module}')
 
 
-@pytest.mark.parametrize('i, module', enumerate(MODULES))
+@pytest.mark.parametrize('i, module', [*enumerate(MODULES)])
 def test_a_module_imports_only_earlier_ones(i, module):
     code = f'import sys, backprop_book.{module}; print(*[m.split(".")[1] for m in sys.modules if m.startswith("backprop_book.")])'
     loaded = subprocess.run([sys.executable, '-c', code], check=True, capture_output=True, text=True).stdout.split()
