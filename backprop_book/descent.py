@@ -142,7 +142,7 @@ def optimizer_step(net:list, # the layers, input side first
     net = [Layer(W, b, l.transfer) for l, ((W, _), (b, _)) in zip(net, moved)]
     return net, [(mem_W, mem_b) for (_, mem_W), (_, mem_b) in moved]
 
-# %% ../nbs/09_descent.ipynb #c35983bd
+# %% ../nbs/09_descent.ipynb #2134e0c6
 class _Stopped:
     def __init__(self, message='', net=None, history=(), epoch=None, batch=None):
         super().__init__(message)
@@ -157,9 +157,9 @@ class TrainingInterrupted(_Stopped, KeyboardInterrupt):
 def _diverged(why, optimizer, net, history, epoch, batch):
     return TrainingDiverged(
         f'training diverged in epoch {epoch}, batch {batch} (from 0): {why}. The last finite '
-        'network is in .net of this error, the losses so far in .history. Try a smaller learning rate '
-        f'than that of {optimizer}, look for outliers in X and Y, scale the columns of X to about 1, '
-        'or begin with smaller weights', net, history, epoch, batch)
+        'network is in .net of this error, the losses so far in .history. Try a smaller learning '
+        f'rate than that of {optimizer}, look for outliers in X and Y, scale the columns of X '
+        'to about 1, or begin with smaller weights', net, history, epoch, batch)
 
 def _interrupted(net, history, epoch, batch):
     return TrainingInterrupted(

@@ -14,7 +14,7 @@ from .check import as_floats, assert_grad
 from .transfer import (Transfer, identity, sigmoid, tanh, relu,
                                     softplus, leaky_relu, fold)
 
-# %% ../nbs/07_network.ipynb #9cf053d3
+# %% ../nbs/07_network.ipynb #7cfe9063
 def _real(values, name):
     "A float copy of `values`. It lets NaN pass, so that a run that diverges can be shown"
     try: array = np.array(values)
@@ -25,7 +25,7 @@ def _real(values, name):
 
 def _check_layer(W, b, transfer):
     "Refuse what is not the weights, the biases and the transfer function of one layer"
-    if W.ndim != 2 or W.size == 0: raise ValueError(f'W has shape {W.shape}, expected (n_in, n_out)')
+    if W.ndim != 2 or not W.size: raise ValueError(f'W has shape {W.shape}, expected (n_in, n_out)')
     if b.shape != W.shape[1:]: raise ValueError(f'b has shape {b.shape}, expected {W.shape[1:]}')
     if not isinstance(transfer, Transfer):
         raise TypeError(f'transfer must be a Transfer, such as tanh, got {type(transfer).__name__}')
@@ -57,23 +57,33 @@ class Trace:
         steps = [f'Z[{i}] =\n{Z}\nA[{i+1}] =\n{A}' for i, (Z, A) in pairs]
         return '\n'.join([f'A[0] =\n{self.A[0]}', *steps])
 
-# %% ../nbs/07_network.ipynb #cffba05a
+# %% ../nbs/07_network.ipynb #a91636ef
 def _check_net(net):
     "Refuse what is not a list of layers that fit each other"
-    if not isinstance(net, (list, tuple)): raise TypeError(f'net must be a list, got {type(net).__name__}')
+    if not isinstance(net, (list, tuple)): raise TypeError(f'net is a {type(net).__name__}, no list')
     if not net: raise ValueError('net has no layers')
     for i, layer in enumerate(net):
         if not isinstance(layer, Layer): raise TypeError(f'net[{i}] is no Layer: {layer!r}')
-        if i and len(layer.W) != len(net[i-1].b):
-            raise ValueError(f'layer {i} expects {len(layer.W)} inputs, layer {i-1} gives {len(net[i-1].b)}')
+        takes, gives = len(layer.W), len(net[i-1].b)
+        if i and takes != gives:
+            raise ValueError(f'layer {i} expects {takes} inputs, but layer {i-1} gives {gives}')
 
 def _input(net, X):
     "`X` as rows that `net` can take, in the dtype of its first layer"
     _check_net(net)
     X, W = as_floats(X, 'X'), net[0].W
     if X.ndim == 2 and X.shape[1] == len(W) and len(X): return X.astype(W.dtype, copy=False)
-    raise ValueError(f'X has shape {X.shape}, layer 0 expects (n, {len(W)}), n at least 1: rows are '
-                     'examples, columns are inputs; a single example x is x[None, :]')
+    raise ValueError(f'X has shape {X.shape}, layer 0 expects (n, {len(W)}), n at least 1: rows are'
+                     ' examples, columns are inputs; make one example x a row by x[None, :]')
+
+def _output_slope(net, trace, dA):
+    "`dA` in the dtype of the output; refuses a trace or a slope that does not fit `net`"
+    _check_net(net)
+    dA, A, came = _real(dA, 'dA'), trace.A[-1], [len(a.T) for a in trace.A]
+    widths = [*(len(layer.W) for layer in net), len(net[-1].b)]
+    if came != widths: raise ValueError(f'trace has widths {came}, net {widths}: call forward anew')
+    if dA.shape != A.shape: raise ValueError(f'dA has shape {dA.shape}, the output {A.shape}')
+    return dA.astype(A.dtype, copy=False)
 
 # %% ../nbs/07_network.ipynb #c69a7a1a
 def forward(net:list, # the layers, input side first
@@ -92,16 +102,6 @@ class Grad:
     "The loss's slope in each parameter of a `Layer`, field for field"
     W:np.ndarray # (n_in, n_out)
     b:np.ndarray # (n_out,)
-
-# %% ../nbs/07_network.ipynb #22f1927e
-def _output_slope(net, trace, dA):
-    "`dA` in the dtype of the output; refuses a trace or a slope that does not fit `net`"
-    _check_net(net)
-    dA, A, came = _real(dA, 'dA'), trace.A[-1], [len(a.T) for a in trace.A]
-    widths = [*(len(layer.W) for layer in net), len(net[-1].b)]
-    if came != widths: raise ValueError(f'trace has widths {came}, net {widths}: call forward(net, X) anew')
-    if dA.shape != A.shape: raise ValueError(f'dA has shape {dA.shape}, the output {A.shape}')
-    return dA.astype(A.dtype, copy=False)
 
 # %% ../nbs/07_network.ipynb #da59946b
 def backward(net:list, # the layers, input side first
@@ -126,14 +126,14 @@ def loss_and_grads(net:list, # the layers, input side first
     trace = forward(net, X)
     return loss(trace.A[-1], Y), backward(net, trace, loss.df(trace.A[-1], Y))
 
-# %% ../nbs/07_network.ipynb #cd813562
+# %% ../nbs/07_network.ipynb #a0c98276
 def parameters(net): # a list of `Layer`, or of `Grad`
     "Every weight and bias in one flat vector: layer by layer, W row by row, then b"
     return np.concatenate([p.ravel() for layer in net for p in (layer.W, layer.b)])
 
 def with_parameters(net:list, # whose shapes and transfer functions to keep
                     vector): # as many numbers as `parameters(net)` has
-    "A network like `net` with the parameters, and the dtype, of `vector`; ValueError if it does not fit"
+    "A network like `net`, with the parameters of `vector` and in its dtype"
     sizes, vector = [p.size for layer in net for p in (layer.W, layer.b)], np.asarray(vector)
     if vector.shape != (sum(sizes),):
         raise ValueError(f'vector has shape {vector.shape}, expected ({sum(sizes)},)')
@@ -171,24 +171,23 @@ def he(n_in:int, # inputs of the layer
     "Standard deviation of the weights that suits relu (He and others, 2015)"
     return np.sqrt(2/n_in)
 
-# %% ../nbs/07_network.ipynb #e4a97d84
+# %% ../nbs/07_network.ipynb #3d15a0fc
 def _check_draw(widths, rng, dtype):
     "Refuse what is not two or more positive whole numbers, a generator and a float type"
     if np.ndim(widths) != 1 or len(widths) < 2:
-        raise ValueError(f'widths is {widths}: list the inputs and the units of each layer, as in [2, 3, 1]')
+        raise ValueError(f'widths is {widths}: list the inputs and then the units, as in [2, 3, 1]')
     for i, n in enumerate(widths):
-        if not isinstance(n, (int, np.integer)): raise TypeError(f'widths[{i}] is {n!r}, no whole number')
+        if not isinstance(n, (int, np.integer)): raise TypeError(f'widths[{i}] is no integer: {n!r}')
         if n < 1: raise ValueError(f'widths[{i}] is {n}: a layer has at least one unit')
-    if not hasattr(rng, 'normal'): raise TypeError(f'rng is {rng!r}: give np.random.default_rng(0), say')
-    if np.dtype(dtype).kind != 'f': raise TypeError(f'dtype must be a float type, got {np.dtype(dtype)}')
+    if not hasattr(rng, 'normal'): raise TypeError(f'rng is {rng!r}: try np.random.default_rng(0)')
+    if np.dtype(dtype).kind != 'f': raise TypeError(f'dtype is {np.dtype(dtype)}, not a float type')
 
-def _one_a_layer(transfers, n_layers):
-    "A list of `n_layers` transfer functions, from such a list or from one for all"
-    if not isinstance(transfers, (list, tuple)): transfers = [transfers]*n_layers
-    if len(transfers) != n_layers:
-        raise ValueError(f'{len(transfers)} transfers for {n_layers} layers: give one a layer, or one for all')
+def _one_a_layer(transfers, n):
+    "A list of `n` transfer functions, from such a list or from one for all"
+    if not isinstance(transfers, (list, tuple)): transfers = [transfers]*n
+    if len(transfers) != n: raise ValueError(f'{len(transfers)} transfers for {n} layers')
     for i, t in enumerate(transfers):
-        if not isinstance(t, Transfer): raise TypeError(f'transfers[{i}] must be a Transfer, such as tanh')
+        if not isinstance(t, Transfer): raise TypeError(f'transfers[{i}] is no Transfer: {t!r}')
     return transfers
 
 # %% ../nbs/07_network.ipynb #4076f272
@@ -203,7 +202,7 @@ def random_network(widths:list, # inputs, hidden layers, outputs: [2, 3, 1]
     return [Layer(rng.normal(0, scale(*pair), pair).astype(dtype), np.zeros(pair[1]), t)
             for pair, t in zip(pairs, _one_a_layer(transfers, len(pairs)))]
 
-# %% ../nbs/07_network.ipynb #ff53b5c0
+# %% ../nbs/07_network.ipynb #b09c55b7
 _FORMAT = 'backprop_book network 1'
 
 def _arrays(net):
@@ -211,7 +210,8 @@ def _arrays(net):
     arrays = {'format': _FORMAT, 'transfers': [layer.transfer.name for layer in net],
               'formulas': [layer.transfer.formula for layer in net]}
     for i, layer in enumerate(net):
-        for name in 'Wb': arrays[f'{name}{i}'] = as_floats(getattr(layer, name), f'layer {i}, {name}')
+        arrays[f'W{i}'] = as_floats(layer.W, f'layer {i}, W')
+        arrays[f'b{i}'] = as_floats(layer.b, f'layer {i}, b')
     return arrays
 
 # %% ../nbs/07_network.ipynb #4c0dd051
@@ -229,7 +229,7 @@ def save_network(net:list, # the layers, input side first
         os.replace(part, path)
     finally: part.unlink(missing_ok=True)
 
-# %% ../nbs/07_network.ipynb #def4d96f
+# %% ../nbs/07_network.ipynb #1755a0ef
 def _read_arrays(file):
     "The arrays of an npz file by name, every checksum verified; nothing is unpickled"
     if damaged := ZipFile(file).testzip(): raise ValueError(f'{damaged} is damaged')
@@ -243,20 +243,20 @@ def _find_transfer(name, formula, own):
         known.append(dict(leaky_relu=leaky_relu, fold=fold)[family[1]](float(family[2])))
     for t in known:
         if (t.name, t.formula) == (name, formula): return t
-    raise ValueError(f'{name}, {formula}, is unknown: pass it, as in load_network(path, transfers=[mine])')
+    raise ValueError(f'{name}, {formula}, is unknown: load_network(path, transfers=[mine])')
 
 def _network(arrays, own):
     "What `_arrays` took apart, put together again and checked"
-    if str(arrays.get('format')) != _FORMAT: raise ValueError(f'it is not in the format {_FORMAT!r}')
-    net = []
-    for i, t in enumerate(zip(arrays['transfers'].tolist(), arrays['formulas'].tolist(), strict=True)):
+    if str(arrays.get('format')) != _FORMAT: raise ValueError(f'its format is not {_FORMAT!r}')
+    net, names = [], zip(arrays['transfers'].tolist(), arrays['formulas'].tolist(), strict=True)
+    for i, t in enumerate(names):
         try: net.append(Layer(arrays[f'W{i}'], arrays[f'b{i}'], _find_transfer(*t, own)))
         except (TypeError, ValueError) as error: raise ValueError(f'layer {i}: {error}') from None
     _check_net(net)
     if set(arrays) != set(_arrays(net)): raise ValueError(f'its arrays are {sorted(arrays)}')
     return net
 
-# %% ../nbs/07_network.ipynb #3f7500d4
+# %% ../nbs/07_network.ipynb #101c0f3f
 def load_network(path, # what `save_network` wrote
                  transfers=()): # transfer functions of your own that the network uses
     "The network in `path`, bit for bit; ValueError for any other file; executes nothing"
@@ -264,5 +264,5 @@ def load_network(path, # what `save_network` wrote
     with open(path, 'rb') as file:
         try: return _network(_read_arrays(file), own)
         except KeyError as error: reason = f'it has no array {error}'
-        except Exception as error: reason = str(error) or type(error).__name__   # damage raises many kinds
+        except Exception as error: reason = str(error) or type(error).__name__   # of many kinds
     raise ValueError(f'{path} holds no network that can be loaded: {reason}')

@@ -91,7 +91,7 @@ def fold(slope:float=0.2): # minus da/dz for z < 0: above 0 and at most 1
                     f'Piecewise((1, z > 0), (-{s}, True))', lambda z: np.where(z > 0, z, -s*z),
                     lambda z: np.where(z > 0, np.ones_like(z), -s))
 
-# %% ../nbs/02_transfer_functions.ipynb #094125ed
+# %% ../nbs/02_transfer_functions.ipynb #4bc1cb4e
 def read_formula(text:str, # a formula, as SymPy reads it
                  *names:str): # the symbols that it may hold, all real
     "`text`, which SymPy runs, as an expression; TypeError or ValueError if it is no formula"
@@ -104,10 +104,10 @@ def read_formula(text:str, # a formula, as SymPy reads it
         raise ValueError(f'SymPy cannot read {text!r} as a real number')
     unknown = (expr.free_symbols | expr.atoms(sp.core.function.AppliedUndef)) - {*symbols.values()}
     if not unknown: return expr
-    raise ValueError(f'the formula {text!r} holds {", ".join(sorted(map(str, unknown)))}: it may hold '
-                     f'{" and ".join(names)}, and functions that SymPy knows')
+    held, may = ', '.join(sorted(map(str, unknown))), ' and '.join(names)
+    raise ValueError(f'{text!r} holds {held}: it may hold {may}, and functions that SymPy knows')
 
-# %% ../nbs/02_transfer_functions.ipynb #9ab3ee18
+# %% ../nbs/02_transfer_functions.ipynb #a7695795
 def breaks(expr): # a SymPy expression of one symbol
     "The points, in order, where a Piecewise changes its branch; ValueError if SymPy cannot tell"
     import sympy as sp
@@ -128,10 +128,11 @@ def _places(expr):
 def _on_branch(expr, place):
     "`expr` with the branch that holds at `place` instead of each Piecewise in it"
     import sympy as sp
+    def arm(c, yes, no): return yes if c.subs(place) == True else no # a Piecewise in a condition
     def branch(*pairs): return next((e for e, c in pairs if c.subs(place) == True), sp.nan)
-    return expr.replace(sp.Piecewise, branch)
+    return expr.replace(sp.ITE, arm).replace(sp.Piecewise, branch)
 
-# %% ../nbs/02_transfer_functions.ipynb #7ba653e9
+# %% ../nbs/02_transfer_functions.ipynb #92510e65
 def _at(place): return ', '.join(f'{s} = {float(v):g}' for s, v in place.items())
 
 def assert_no_gap(left, # a SymPy expression: what is true
@@ -142,7 +143,8 @@ def assert_no_gap(left, # a SymPy expression: what is true
     for place in _places(left - right):
         gap = _on_branch(left - right, place)
         if sp.simplify(gap) == 0 or sp.simplify(gap.rewrite(sp.exp)) == 0: continue
-        l, r = [f'{float(_on_branch(e, place).subs(place)):.6g}' for e in (left, right)]
+        numbers = [sp.N(_on_branch(e, place).subs(place), 6) for e in (left, right)]
+        l, r = [sp.sstr(number, full_prec=False) for number in numbers]
         raise AssertionError(f'{rule}: at {_at(place)} it is {r}, not {l}' if l != r else
                              f'{rule}: SymPy cannot show that {gap} is 0')
     return 0
@@ -183,11 +185,11 @@ def assert_values(values, # what NumPy computed, one number a point
     raise AssertionError(f'{rule}: at {where} it is {values[i]:.6g}, not {float(exact[i]):.6g} '
                          f'(error {errors[i]:.0e}, {values.dtype})')
 
-# %% ../nbs/02_transfer_functions.ipynb #b1e09f4b
+# %% ../nbs/02_transfer_functions.ipynb #7a90d679
 def call_strictly(f, # a NumPy function
                   *arrays, # its arguments; rows are examples
                   rule:str): # what an error says is broken
-    "`f(*arrays)`; AssertionError for overflow, for a changed argument, and for another shape or dtype"
+    "`f(*arrays)`; AssertionError for overflow, a changed argument, or another shape or dtype"
     given = [a.copy() for a in arrays]
     try:
         with np.errstate(all='raise', under='ignore'): out = np.asarray(f(*given))
@@ -196,8 +198,8 @@ def call_strictly(f, # a NumPy function
     if any((a != g).any() for a, g in zip(arrays, given)):
         raise AssertionError(f'{rule}: it writes into its argument')
     wanted, came = [f'{a.dtype} of shape {a.shape}' for a in (arrays[0], out)]
-    if wanted != came: raise AssertionError(f'{rule}: it should return {wanted}, and returns {came}')
-    return out
+    if wanted == came: return out
+    raise AssertionError(f'{rule}: it should return {wanted}, and returns {came}')
 
 # %% ../nbs/02_transfer_functions.ipynb #80cca51c
 def _say(t, rule): return f'{t.name} breaks "{rule}"'

@@ -2,7 +2,7 @@
 
 # %% auto #0
 __all__ = ['MAZUR', 'published', 'C1', 'published_c1', 'Example', 'as_numbers', 'forward_pass', 'backward_pass', 'gradients',
-           'update', 'run', 'digits_that_hold', 'figures', 'LinearExample', 'linear_as_numbers', 'linear_forward',
+           'update', 'run', 'digits_that_hold', 'figures', 'LinearExample', 'linear_forward', 'linear_as_numbers',
            'linear_gradients', 'linear_update', 'figures_c1']
 
 # %% ../nbs/05_worked_example.ipynb #1ad7bb36
@@ -14,21 +14,10 @@ from fractions import Fraction
 from types import MappingProxyType, SimpleNamespace
 import numpy as np
 
-# %% ../nbs/05_worked_example.ipynb #4ab8af67
-_NAMES = dict(inputs='i1 i2', targets='t1 t2',
-              weights='w1 w2 w3 w4 w5 w6 w7 w8', biases='b_h1 b_h2 b_o1 b_o2')
-
-def _named(field, given):
-    "A copy of `given` that nobody can change; ValueError unless it has the names of `field`"
-    if list(given) != _NAMES[field].split():
-        got = ' '.join(map(str, given))
-        raise ValueError(f'{field} must be named {_NAMES[field]}, in this order; got {got}')
-    return MappingProxyType(dict(given))
-
-# %% ../nbs/05_worked_example.ipynb #1a35a9ec
+# %% ../nbs/05_worked_example.ipynb #da221712
 @dataclass(frozen=True, eq=False)
 class Example:
-    "A 2-2-2 network with one sample, every number by its name; ValueError for other names"
+    "A 2-2-2 network with one sample, every number by its name"
     inputs:dict # i1, i2
     targets:dict # t1, t2
     weights:dict # w1 ... w8
@@ -36,21 +25,21 @@ class Example:
     lr:float # learning rate
     exp:Callable = math.exp # the exponential that goes with these numbers
     def __post_init__(self):
-        for field in _NAMES: object.__setattr__(self, field, _named(field, getattr(self, field)))
+        for name in ('inputs', 'targets', 'weights', 'biases'):
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
 
-# %% ../nbs/05_worked_example.ipynb #ceb32931
 MAZUR = Example(inputs=dict(i1=.05, i2=.10), targets=dict(t1=.01, t2=.99),
                 weights=dict(w1=.15, w2=.20, w3=.25, w4=.30, w5=.40, w6=.45, w7=.50, w8=.55),
                 biases=dict(b_h1=.35, b_h2=.35, b_o1=.60, b_o2=.60), lr=.5)
 
-# %% ../nbs/05_worked_example.ipynb #8f7c74e2
+# %% ../nbs/05_worked_example.ipynb #6bd60b51
 def as_numbers(e, # an `Example` in floats
                number:Callable, # text -> number: float, Decimal, SymPy's Rational
                exp:Callable): # the exponential of that kind: math.exp, Decimal.exp, sp.exp
     "The same example in another kind of number, each read from its decimal text"
     def convert(values): return {name: number(str(x)) for name, x in values.items()}
-    return Example(convert(e.inputs), convert(e.targets), convert(e.weights), convert(e.biases),
-                   number(str(e.lr)), exp)
+    parts = map(convert, (e.inputs, e.targets, e.weights, e.biases))
+    return Example(*parts, number(str(e.lr)), exp)
 
 # %% ../nbs/05_worked_example.ipynb #13aad687
 def forward_pass(e): # an `Example`
@@ -67,9 +56,9 @@ def forward_pass(e): # an `Example`
     v.E = v.E_o1 + v.E_o2
     return v
 
-# %% ../nbs/05_worked_example.ipynb #e0c68537
+# %% ../nbs/05_worked_example.ipynb #971e6a57
 def backward_pass(e, # an `Example`
-                  carried_by=None): # whose w5 ... w8 carry the deltas back: an `Example`, or e itself
+                  carried_by=None): # the `Example` whose w5 ... w8 carry the deltas back: e itself
     "What `forward_pass` gives, and the slopes on the way back from the error, by name"
     v, w = forward_pass(e), (carried_by or e).weights
     v.dE_dout_o1 = v.out_o1 - v.t1
@@ -83,13 +72,12 @@ def backward_pass(e, # an `Example`
     v.delta_h2 = (v.delta_o1*w['w6'] + v.delta_o2*w['w8'])*v.out_h2*(1 - v.out_h2)
     return v
 
-# %% ../nbs/05_worked_example.ipynb #23695230
+# %% ../nbs/05_worked_example.ipynb #62e116d5
 def gradients(e, # an `Example`
               carried_by=None): # see `backward_pass`
     "The slope of the error in every weight and bias, by the parameter's name"
     v = backward_pass(e, carried_by)
-    return dict(w1=v.delta_h1*v.i1, w2=v.delta_h1*v.i2,
-                w3=v.delta_h2*v.i1, w4=v.delta_h2*v.i2,
+    return dict(w1=v.delta_h1*v.i1, w2=v.delta_h1*v.i2, w3=v.delta_h2*v.i1, w4=v.delta_h2*v.i2,
                 w5=v.delta_o1*v.out_h1, w6=v.delta_o1*v.out_h2,
                 w7=v.delta_o2*v.out_h1, w8=v.delta_o2*v.out_h2,
                 b_h1=v.delta_h1, b_h2=v.delta_h2, b_o1=v.delta_o1, b_o2=v.delta_o2)
@@ -117,21 +105,14 @@ def run(updates:int, # how many
         errors.append(forward_pass(e).E)
     return e, errors
 
-# %% ../nbs/05_worked_example.ipynb #b6337d92
-def _fractions(printed, exact):
-    "The printed figure and the exact value as fractions; TypeError for a figure that is not text"
-    if not isinstance(printed, str):
-        raise TypeError(f'give the figure as text, {str(printed)!r}: a number has lost its last zeros')
-    try: return Fraction(Decimal(printed)), Fraction(str(exact))
-    except (ValueError, ArithmeticError):
-        raise ValueError(f'need two finite numbers, got {printed!r} and {exact}') from None
-
-# %% ../nbs/05_worked_example.ipynb #0afb98dc
+# %% ../nbs/05_worked_example.ipynb #5715aa0d
 def digits_that_hold(printed:str, # the figure, as text, with its last zeros
                      exact, # float, Decimal, Fraction, SymPy number, or text
                      cut:bool=False): # accept a figure that was cut off, not rounded
-    "How many significant digits of `printed` hold, and how many it shows"
-    p, x = _fractions(printed, exact)
+    "How many significant digits of `printed` hold, and how many it shows; TypeError if not text"
+    if not isinstance(printed, str):
+        raise TypeError(f'give the figure as text, "{printed}": a number has lost its last zeros')
+    p, x = Fraction(printed), Fraction(str(exact))
     _, digits, exponent = Decimal(printed).as_tuple()
     place, shown = Fraction(10)**exponent, len(digits)   # of the last digit; how many there are
     if cut and p*x >= 0 and 0 <= abs(x) - abs(p) < place: return shown, shown
@@ -164,7 +145,7 @@ def figures(e=MAZUR, # an `Example`
             'out_o1 after 10000': end.out_o1, 'out_o2 after 10000': end.out_o2}
     return vars(backward_pass(e, carrier)) | slopes | weights | late
 
-# %% ../nbs/05_worked_example.ipynb #0efc5c5b
+# %% ../nbs/05_worked_example.ipynb #5ab90577
 @dataclass(frozen=True, eq=False)
 class LinearExample:
     "Three weight matrices in a row, no sigmoid, no biases, one sample; columns: h = W x"
@@ -176,28 +157,27 @@ class LinearExample:
     lr:float # learning rate
     def __post_init__(self):
         for name in ('x', 't', 'W1', 'W2', 'W3'):
-            array = np.array(getattr(self, name))   # a copy that nobody can change
-            array.flags.writeable = False
-            object.__setattr__(self, name, array)
+            object.__setattr__(self, name, np.array(getattr(self, name)))
+            getattr(self, name).flags.writeable = False
 
 C1 = LinearExample(x=[.5, .1], t=[.1, .99], W1=[[.01, .2], [.15, .08]],
                    W2=[[.01, .5], [.7, .1]], W3=[[.24, .55], [.35, .6]], lr=.5)
 
-# %% ../nbs/05_worked_example.ipynb #02727f16
-def linear_as_numbers(e, number): # a `LinearExample`; text -> number
-    "The same example in another kind of number, each read from its decimal text"
-    convert = np.vectorize(lambda x: number(str(x)))
-    return LinearExample(*map(convert, (e.x, e.t, e.W1, e.W2, e.W3)), number(str(e.lr)))
-
+# %% ../nbs/05_worked_example.ipynb #41705ca7
 def linear_forward(e): # a `LinearExample`
     "Both hidden layers, the output and the error, by name; ValueError if shapes do not fit"
     h1 = e.W1 @ e.x
     h2 = e.W2 @ h1
     y = e.W3 @ h2
-    if y.shape != e.t.shape: raise ValueError(f'target has shape {e.t.shape}, output {y.shape}')
+    if y.shape != e.t.shape: raise ValueError(f't has shape {e.t.shape}, the output {y.shape}')
     return SimpleNamespace(h1=h1, h2=h2, y=y, E=((y - e.t)**2).sum()/2)
 
-# %% ../nbs/05_worked_example.ipynb #2ef7332b
+def linear_as_numbers(e, number): # a `LinearExample`; text -> number
+    "The same example in another kind of number, each read from its decimal text"
+    convert = np.vectorize(lambda x: number(str(x)))
+    return LinearExample(*map(convert, (e.x, e.t, e.W1, e.W2, e.W3)), number(str(e.lr)))
+
+# %% ../nbs/05_worked_example.ipynb #0fb381f6
 def linear_gradients(e): # a `LinearExample`
     "The slope of the error in every weight, in the shape of W1, W2, W3"
     v = linear_forward(e)
@@ -208,7 +188,8 @@ def linear_gradients(e): # a `LinearExample`
 
 def linear_update(e): # a `LinearExample`
     "One step of gradient descent: the example with new weights"
-    return replace(e, **{name: getattr(e, name) - e.lr*dW for name, dW in linear_gradients(e).items()})
+    grads = linear_gradients(e)
+    return replace(e, **{name: getattr(e, name) - e.lr*dW for name, dW in grads.items()})
 
 # %% ../nbs/05_worked_example.ipynb #865a312d
 published_c1 = MappingProxyType({ # name -> the figures as printed, row by row
