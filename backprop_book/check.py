@@ -8,28 +8,31 @@ import re
 from dataclasses import dataclass
 import numpy as np
 
-# %% ../nbs/01_derivatives.ipynb #97e68a21
+# %% ../nbs/01_derivatives.ipynb #804938f7
 def _is_float(value): return isinstance(value, (float, np.floating))
 def _text(value): return f'{value:.6g}' if _is_float(value) else str(value)
 
 def _markdown(value):
     "One cell of a Markdown table: SymPy and powers of ten as mathematics, every bar escaped"
-    text = value._repr_latex_() if hasattr(value, '_repr_latex_') else _text(value).replace('\n', ' ')
-    if _is_float(value): text = re.sub(r'(.+)e(.+)', lambda m: rf'${m[1]} \times 10^{{{int(m[2])}}}$', text)
-    text = re.sub(r'\$[^$]+\$', lambda m: m[0].replace(r'\|', r'\Vert ').replace('|', r'\vert '), text)
+    def power(m): return rf'${m[1]} \times 10^{{{int(m[2])}}}$'
+    def formula(m): return m[0].replace(r'\|', r'\Vert ').replace('|', r'\vert ')
+    text = _text(value).replace('\n', ' ')
+    if hasattr(value, '_repr_latex_'): text = value._repr_latex_()
+    if _is_float(value): text = re.sub(r'(.+)e(.+)', power, text)
+    text = re.sub(r'\$[^$]+\$', formula, text)
     return re.sub(r'(?<!\\)\|', r'\|', text)
 
-# %% ../nbs/01_derivatives.ipynb #255261d1
+# %% ../nbs/01_derivatives.ipynb #a184d7fa
 @dataclass(frozen=True, eq=False)
 class Table:
-    "Rows under a header: a table in Jupyter and on the site, aligned text elsewhere; ValueError if a row does not fit"
+    "Rows under a header, shown as a table or as aligned text; ValueError if a row does not fit"
     header:list # column titles, Markdown
     rows:list # one list of values a row: text is Markdown, floats show six digits, SymPy is typeset
     def __post_init__(self):
-        object.__setattr__(self, 'rows', [list(row) for row in self.rows]) # an iterator could be shown only once
+        object.__setattr__(self, 'rows', [list(row) for row in self.rows]) # iterators end
         for row in self.rows:
-            if len(row) != len(self.header):
-                raise ValueError(f'{len(row)} values under {len(self.header)} titles: {row}')
+            if len(row) == len(self.header): continue
+            raise ValueError(f'{len(row)} values under {len(self.header)} titles: {row}')
     def _repr_markdown_(self):
         head, *rows = [' | '.join(map(_markdown, row)) for row in [self.header, *self.rows]]
         rule = ' | '.join(['---']*len(self.header))
@@ -39,35 +42,33 @@ class Table:
         widths = [max(map(len, column)) for column in zip(*texts)]
         return '\n'.join('  '.join(map(str.ljust, row, widths)).rstrip() for row in texts)
 
-# %% ../nbs/01_derivatives.ipynb #a816953b
+# %% ../nbs/01_derivatives.ipynb #e5ea66e9
 def _floats(x):
-    "`x` as an array, integers and truth values as float64"
     x = np.asarray(x)
-    return x.astype(float) if x.dtype.kind in 'biu' else x
+    return x.astype(float) if x.dtype.kind in 'biu' else x # truth values and integers
+
+def as_floats(x, # numbers: a list or array of any shape
+              name:str='x'): # what an error calls them
+    "`x` as a float array; TypeError if not real numbers, ValueError if ragged, NaN or infinite"
+    try: x = _floats(x)
+    except ValueError: raise ValueError(f'{name} is ragged: make its rows equally long') from None
+    if x.dtype.kind != 'f':
+        cure = f'{name}.real' if x.dtype.kind == 'c' else f'np.array({name}, dtype=float)'
+        raise TypeError(f'{name} must hold real numbers, got dtype {x.dtype}: try {cure}')
+    if np.isfinite(x).all(): return x
+    bad = np.argwhere(~np.isfinite(x))[0]
+    raise ValueError(f'{_entry(name, bad)} is {x[tuple(bad)]}: every number must be finite')
 
 def _entry(name, index): return f'{name}{[int(i) for i in index]}' if len(index) else name
 
-# %% ../nbs/01_derivatives.ipynb #0432f795
-def as_floats(x, # numbers: a list or array of any shape
-              name:str='x'): # what an error calls them
-    "`x` as a float array, integers as float64; TypeError if not real numbers, ValueError if ragged, NaN or infinite"
-    try: x = _floats(x)
-    except ValueError: raise ValueError(f'{name} is ragged: its rows must all have the same length') from None
-    if x.dtype.kind != 'f':
-        cure = f'take {name}.real' if x.dtype.kind == 'c' else f'try np.array({name}, dtype=float)'
-        raise TypeError(f'{name} must hold real numbers, got dtype {x.dtype}: {cure}')
-    bad = np.argwhere(~np.isfinite(x))
-    if len(bad): raise ValueError(f'{_entry(name, bad[0])} is {x[tuple(bad[0])]}: every number must be finite')
-    return x
-
-# %% ../nbs/01_derivatives.ipynb #d4ed6f33
+# %% ../nbs/01_derivatives.ipynb #c9e340d8
 def as_numpy(expr, # SymPy expression
              *symbols): # its symbols, in the order of the function's arguments
-    "`expr` as a NumPy function of `symbols`, a constant spread over their shape; ValueError if it holds other symbols"
+    "`expr` as a NumPy function, constants spread over its arguments; ValueError for other symbols"
     import sympy as sp # here, so that a network can run where SymPy is never loaded
     expr = sp.sympify(expr)
-    missing = sorted({str(s) for s in expr.free_symbols} - {str(s) for s in symbols})
-    if missing: raise ValueError(f'the expression also holds {", ".join(missing)}: make each symbol an argument')
+    missing = ', '.join(sorted({str(s) for s in expr.free_symbols} - {str(s) for s in symbols}))
+    if missing: raise ValueError(f'the expression also holds {missing}: make it an argument')
     f = sp.lambdify(symbols, expr, 'numpy')
     def call(*args):
         args = [_floats(a) for a in args]
@@ -75,23 +76,23 @@ def as_numpy(expr, # SymPy expression
         return f(*args) + np.zeros(np.broadcast_shapes(*map(np.shape, args)), dtype)
     return call
 
-# %% ../nbs/01_derivatives.ipynb #ba17bb7f
+# %% ../nbs/01_derivatives.ipynb #8adb2275
 def _number(f, x):
     "`f(x)` as a float; ValueError unless it is one real number"
     value = np.asarray(f(x))
-    if value.shape != () or value.dtype.kind not in 'biuf':
-        raise ValueError(f'f must return one real number, got shape {value.shape}, dtype {value.dtype}: '
-                         'sum over the entries?')
-    return float(value)
+    if value.shape == () and value.dtype.kind in 'biuf': return float(value)
+    raise ValueError(f'f must return one real number, got shape {value.shape}, '
+                     f'dtype {value.dtype}: sum over the entries?')
 
-# %% ../nbs/01_derivatives.ipynb #496ac473
+# %% ../nbs/01_derivatives.ipynb #3a96c398
 def numeric_grad(f, # array -> number
                  x, # where: an array of any shape
                  h:float=1e-5): # step; the quotient reaches from x - h to x + h
-    "The slope of `f` in each entry of `x` by central differences, in float64; ValueError if `h` is lost beside `x`"
+    "The slope of `f` in each entry of `x`, in float64; ValueError if `h` is lost beside `x`"
     x = as_floats(x).astype(float)
     if not (x + h > x).all():
-        raise ValueError(f'h = {h} is not positive, or too small beside |x| = {np.abs(x).max():.6g}: try 1e-5 times |x|')
+        raise ValueError(f'h = {h} is not positive, or too small beside '
+                         f'|x| = {np.abs(x).max():.6g}: try 1e-5 times |x|')
     grad = np.zeros_like(x)
     for i in np.ndindex(x.shape):
         step = np.zeros_like(x)
@@ -99,17 +100,18 @@ def numeric_grad(f, # array -> number
         grad[i] = (_number(f, x + step) - _number(f, x - step))/(2*h)
     return grad
 
-# %% ../nbs/01_derivatives.ipynb #7c41036e
+# %% ../nbs/01_derivatives.ipynb #bc8eee87
 def assert_grad(f, # array -> number
                 x, # where
                 grad, # the gradient under test, of x's shape
                 rtol:float=1e-6, # largest relative error; right code errs by about 1e-10
                 h:float=1e-5, # step of the difference quotient
-                atol:float=1e-9): # a gap that passes: the quotient's own error where f is of order 1
-    "The relative error of `grad` against `numeric_grad`; AssertionError if above `rtol` or NaN, or if the shape is wrong"
+                atol:float=1e-9): # a gap that passes: what the quotient errs by where f is about 1
+    "The relative error of `grad`; AssertionError if above `rtol` or NaN, or if the shape is wrong"
     numeric, grad = numeric_grad(f, x, h), np.asarray(grad)
     if numeric.size == 0: raise ValueError('x is empty: there is no slope to check')
-    if grad.shape != numeric.shape: raise AssertionError(f'the gradient has shape {grad.shape}, x {numeric.shape}')
+    if grad.shape != numeric.shape:
+        raise AssertionError(f'the gradient has shape {grad.shape}, x {numeric.shape}')
     gap = np.abs(grad - numeric)
     error = gap.max()/max(np.abs(grad).max(), np.abs(numeric).max(), atol/rtol)
     if error <= rtol: return float(error)

@@ -57,10 +57,10 @@ class Trace:
         steps = [f'Z[{i}] =\n{Z}\nA[{i+1}] =\n{A}' for i, (Z, A) in pairs]
         return '\n'.join([f'A[0] =\n{self.A[0]}', *steps])
 
-# %% ../nbs/07_network.ipynb #a91636ef
+# %% ../nbs/07_network.ipynb #acd2acd5
 def _check_net(net):
     "Refuse what is not a list of layers that fit each other"
-    if not isinstance(net, (list, tuple)): raise TypeError(f'net is a {type(net).__name__}, no list')
+    if not isinstance(net, (list, tuple)): raise TypeError(f'net must be a list, got {net!r}')
     if not net: raise ValueError('net has no layers')
     for i, layer in enumerate(net):
         if not isinstance(layer, Layer): raise TypeError(f'net[{i}] is no Layer: {layer!r}')
@@ -171,13 +171,13 @@ def he(n_in:int, # inputs of the layer
     "Standard deviation of the weights that suits relu (He and others, 2015)"
     return np.sqrt(2/n_in)
 
-# %% ../nbs/07_network.ipynb #3d15a0fc
+# %% ../nbs/07_network.ipynb #8be10c1c
 def _check_draw(widths, rng, dtype):
     "Refuse what is not two or more positive whole numbers, a generator and a float type"
     if np.ndim(widths) != 1 or len(widths) < 2:
         raise ValueError(f'widths is {widths}: list the inputs and then the units, as in [2, 3, 1]')
     for i, n in enumerate(widths):
-        if not isinstance(n, (int, np.integer)): raise TypeError(f'widths[{i}] is no integer: {n!r}')
+        if not isinstance(n, (int, np.integer)): raise TypeError(f'widths[{i}] = {n!r}: no integer')
         if n < 1: raise ValueError(f'widths[{i}] is {n}: a layer has at least one unit')
     if not hasattr(rng, 'normal'): raise TypeError(f'rng is {rng!r}: try np.random.default_rng(0)')
     if np.dtype(dtype).kind != 'f': raise TypeError(f'dtype is {np.dtype(dtype)}, not a float type')
@@ -229,7 +229,7 @@ def save_network(net:list, # the layers, input side first
         os.replace(part, path)
     finally: part.unlink(missing_ok=True)
 
-# %% ../nbs/07_network.ipynb #1755a0ef
+# %% ../nbs/07_network.ipynb #fb36cbbe
 def _read_arrays(file):
     "The arrays of an npz file by name, every checksum verified; nothing is unpickled"
     if damaged := ZipFile(file).testzip(): raise ValueError(f'{damaged} is damaged')
@@ -243,7 +243,8 @@ def _find_transfer(name, formula, own):
         known.append(dict(leaky_relu=leaky_relu, fold=fold)[family[1]](float(family[2])))
     for t in known:
         if (t.name, t.formula) == (name, formula): return t
-    raise ValueError(f'{name}, {formula}, is unknown: load_network(path, transfers=[mine])')
+    raise ValueError(f'{name} with the formula {formula} is unknown:'
+                     ' pass your own, as in load_network(path, transfers=[mine])')
 
 def _network(arrays, own):
     "What `_arrays` took apart, put together again and checked"

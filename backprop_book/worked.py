@@ -118,14 +118,13 @@ def digits_that_hold(printed:str, # the figure, as text, with its last zeros
     if cut and p*x >= 0 and 0 <= abs(x) - abs(p) < place: return shown, shown
     return sum(abs(p - x) <= place*10**m/2 for m in range(shown)), shown
 
-# %% ../nbs/05_worked_example.ipynb #d4e8088c
+# %% ../nbs/05_worked_example.ipynb #f1764f11
 published = MappingProxyType({ # name -> the figure as Mazur's post prints it (2015)
     'net_h1': '0.3775', 'out_h1': '0.593269992', 'out_h2': '0.596884378',
     'net_o1': '1.105905967', 'out_o1': '0.75136507', 'out_o2': '0.772928465',
     'E_o1': '0.274811083', 'E_o2': '0.023560026', 'E': '0.298371109',
-    'dE_dout_o1': '0.74136507', 'dout_o1_dnet_o1': '0.186815602',
-    'delta_o1': '0.138498562', 'dE_dw5': '0.082167041',
-    'dE_o1_dout_h1': '0.055399425', 'dE_o2_dout_h1': '-0.019049119',
+    'dE_dout_o1': '0.74136507', 'dout_o1_dnet_o1': '0.186815602', 'delta_o1': '0.138498562',
+    'dE_dw5': '0.082167041', 'dE_o1_dout_h1': '0.055399425', 'dE_o2_dout_h1': '-0.019049119',
     'dE_dout_h1': '0.036350306', 'dout_h1_dnet_h1': '0.241300709', 'dE_dw1': '0.000438568',
     'w1+': '0.149780716', 'w2+': '0.19956143', 'w3+': '0.24975114', 'w4+': '0.29950229',
     'w5+': '0.35891648', 'w6+': '0.408666186', 'w7+': '0.511301270', 'w8+': '0.561370121',

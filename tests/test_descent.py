@@ -7,11 +7,11 @@ import sys
 import numpy as np
 import pytest
 
-from backprop_book.descent import (TrainingInterrupted, adam, minibatches, momentum, nesterov, optimizer_step, rmsprop, sgd,
-                                   sgd_step, train)
+from backprop_book.descent import (TrainingDiverged, TrainingInterrupted, adam, minibatches, momentum, nesterov, optimizer_step,
+                                   rmsprop, sgd, sgd_step, train)
 from backprop_book.loss import squared_error
 from backprop_book.network import Grad, Layer, loss_and_grads, parameters, random_network
-from backprop_book.transfer import Transfer, identity, tanh
+from backprop_book.transfer import Transfer, identity, sigmoid, tanh
 
 NET = random_network([3, 4, 2], [tanh, identity], np.random.default_rng(2))
 X, Y = np.random.default_rng(3).normal(size=(10, 3)), np.random.default_rng(4).normal(size=(10, 2))
@@ -96,6 +96,14 @@ def test_an_interruption_at_the_start_of_a_batch_gives_the_newest_network(batch)
     error = caught.value
     assert parameters(error.net).tobytes() == parameters(wanted).tobytes()
     assert (error.epoch, error.batch) == divmod(batch, 3) and len(error.history) == 1 + batch//3
+
+
+def test_weights_that_overflow_end_a_run_even_where_the_loss_does_not():
+    "A sigmoid saturates: the loss of weights as large as 1e200 is an ordinary number"
+    net = random_network([3, 2], sigmoid, np.random.default_rng(2))
+    with pytest.raises(TrainingDiverged, match='epoch 0, batch 0.*weight or bias') as caught:
+        train(net, X, Y, squared_error, 1e200, 1, progress=False)
+    assert parameters(caught.value.net).tobytes() == parameters(net).tobytes()
 
 
 def python(code, env):
