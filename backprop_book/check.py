@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 import numpy as np
 
-# %% ../nbs/01_derivatives.ipynb #804938f7
+# %% ../nbs/01_derivatives.ipynb #20f40e2b
 def _is_float(value): return isinstance(value, (float, np.floating))
 def _text(value): return f'{value:.6g}' if _is_float(value) else str(value)
 
@@ -20,6 +20,7 @@ def _markdown(value):
     if hasattr(value, '_repr_latex_'): text = value._repr_latex_()
     if _is_float(value): text = re.sub(r'(.+)e(.+)', power, text)
     text = re.sub(r'\$[^$]+\$', formula, text)
+    text = re.sub(r'(\de-)(\d)', '\\1\u2060\\2', text) # 1e-9 on one line
     return re.sub(r'(?<!\\)\|', r'\|', text)
 
 # %% ../nbs/01_derivatives.ipynb #a184d7fa

@@ -40,12 +40,11 @@ def _places(n, edges, step): # how far right each node stands, and in which row,
         for place, k in enumerate(sorted(here, key=aim.get)): x[k] = left + step*place
     return x, row
 
-# %% ../nbs/04_chain_rule.ipynb #e7ca3ad4
+# %% ../nbs/04_chain_rule.ipynb #24ac3b37
 _STYLE = """<style>
 .bb-graph { --value: #00629b; --slope: #b34700; overflow-x: auto; background: var(--page);
   --page: var(--pst-color-background, var(--jp-layout-color0, transparent)); }
-html[data-theme=dark] .bb-graph, [data-jp-theme-light=false] .bb-graph
-  { --value: #6cc4f5; --slope: #f5a04c; }
+:is([data-theme=dark], [data-jp-theme-light=false]) .bb-graph { --value: #6cc4f5; --slope: #f5a04c }
 div.cell_output .text_html:has(.bb-graph) { background: none !important; padding: 0 !important; }
 .bb-graph svg { display: block; margin: auto; max-width: none; font: 14px system-ui, sans-serif;
   text-anchor: middle; fill: var(--pst-color-text-base, var(--jp-content-font-color1)); }
@@ -70,7 +69,7 @@ def _arrow(points, local, left): # a smooth line with a tip, the local slope bes
     return (f'<path class="line" d="{line}"/><path d="M{x - 4} {y - 8}h8l-4 8z"/>' +
             _text(f'×{local}', 2, *beside))
 
-# %% ../nbs/04_chain_rule.ipynb #ff9c427f
+# %% ../nbs/04_chain_rule.ipynb #86c646da
 def _arrows(edges, x, y, wide, high, gap):
     via = [] # how far right each arrow goes down: round the boxes of the rows that it passes
     for i, j, _ in edges:
@@ -80,21 +79,20 @@ def _arrows(edges, x, y, wide, high, gap):
     for k, (i, j, local) in enumerate(edges): # two arrows into one box enter side by side
         into = sorted((via[n], n) for n, edge in enumerate(edges) if edge[1] == j)
         side = into.index((via[k], k)) - (len(into) - 1)/2
-        bends = [(via[k], y[i] + high + gap), (via[k], y[j] - gap)]*(via[k] != x[i])
+        bends = [] if via[k] == x[i] else [(via[k], y[i] + high + gap), (via[k], y[j] - gap)]
         yield _arrow([(x[i], y[i] + high), *bends, (x[j] + 32*side, y[j])], local, side < 0)
 
 def _svg(picture, gap=56): # the drawing, in a box that scrolls by itself
     nodes, title = picture.nodes, escape(f'Graph of {picture.title}')
-    wide = 16 + 8*max(len(text) for node in nodes for text in node)
-    high = 10 + 19*max(len(node) for node in nodes)
+    wide, high = 16 + 8*max(map(len, sum(nodes, []))), 10 + 19*max(map(len, nodes))
     x, row = _places(len(nodes), picture.edges, wide + 26)
     y = [(max(row) - r)*(high + gap) for r in row]
     drawing = [*_arrows(picture.edges, x, y, wide, high, gap),
                *(_box(*node, wide, high) for node in zip(nodes, x, y))]
-    left, width, height = min(x) - wide/2 - 45, max(x) - min(x) + wide + 90, max(y) + high + 8
+    left, width, height = min(x) - wide/2 - 40, max(x) - min(x) + wide + 80, max(y) + high + 8
     return (f'{_STYLE}<div class="bb-graph" role="group" aria-label="{title}" tabindex="0">'
-            f'<svg width="{width}" height="{height}" viewBox="{left} -4 {width} {height}" role="img"'
-            f' aria-label="{title}"><title>{title}</title>{"".join(drawing)}</svg></div>')
+            f'<svg width="{width}" height="{height}" viewBox="{left} -4 {width} {height}" '
+            f'role="img"><title>{title}</title>{"".join(drawing)}</svg></div>')
 
 # %% ../nbs/04_chain_rule.ipynb #d9a01702
 def _add(u, v): return u + v, (1, 1)
@@ -224,14 +222,13 @@ def fold(slope:float=0.2): # -da/dz below 0
     "The fold, as a function of a `Value`"
     return lambda v: _bend(v, -slope, 'fold')
 
-# %% ../nbs/04_chain_rule.ipynb #b553e23a
+# %% ../nbs/04_chain_rule.ipynb #999e8c87
 def scalar_forward(layers, # triples: weights `w[i][j]`, biases, function of a `Value`
                    row): # the inputs of one example
     "A network's outputs for one example; ValueError if a layer does not fit"
     for k, (w, b, f) in enumerate(layers):
         if [len(w_i) for w_i in w] != [len(b)]*len(row):
-            raise ValueError(f'layer {k} gets {len(row)} inputs and has {len(b)} biases: its weights '
-                             f'need {len(row)} rows of {len(b)}')
+            raise ValueError(f'layer {k}: its weights need {len(row)} rows of {len(b)}, one a unit')
         row = [f(sum((a*w_i[j] for a, w_i in zip(row, w)), b[j])) for j in range(len(b))]
     return row
 

@@ -202,7 +202,7 @@ def call_strictly(f, # a NumPy function
     if wanted == came: return out
     raise AssertionError(f'{rule}: it should return {wanted}, and returns {came}')
 
-# %% ../nbs/02_transfer_functions.ipynb #22f5d66d
+# %% ../nbs/02_transfer_functions.ipynb #866fb0d4
 def _say(t, rule): return f'{t.name} breaks "{rule}"'
 
 def _proof(t, rule, left, right):
@@ -213,14 +213,14 @@ def _digits(t, rule, f, expr, symbol, Z, at=identity):
     "A row: `f` of `at(Z)`, in float64 and float32, against 50 digits of `expr` at Z"
     values = [call_strictly(f, at(Z.astype(dtype)), rule=_say(t, rule)) for dtype in 'df']
     errors = [assert_values(v, expr, [symbol], Z, _say(t, rule)) for v in values]
-    return [rule, '50 digits', *(float(f'{error:.0e}') for error in errors)] # one digit is enough
+    return [rule, '50 digits', *(f'{error:.1g}' for error in errors)]
 
 def _quotient(t, rule, edges):
     "A row: `t.df` against the difference quotient of `t.f`, away from the breaks"
     Z = np.array([z for z in GRID if abs(z) <= 10 and all(abs(z - b) > 1e-4 for b in edges)])
     try: error = assert_grad(lambda z: t.f(z).sum(), Z, t.df(Z))
     except AssertionError as e: raise AssertionError(f'{_say(t, rule)}: {e}') from None
-    return [rule, 'quotient', float(f'{error:.0e}'), '']
+    return [rule, 'quotient', f'{error:.1g}', '']
 
 # %% ../nbs/02_transfer_functions.ipynb #fbad3627
 @singledispatch

@@ -80,7 +80,7 @@ def describe_arguments(app, what, name, obj, options, lines):
     if what not in ('function', 'class', 'method') or not callable(obj): return
     try: comments = docments(obj, args_kwargs=True, returns=False)
     except (TypeError, ValueError, OSError): return
-    said = [f':param {arg}: {" ".join(comment.split())}' for arg, comment in comments.items() if comment and arg != 'self']
+    said = [f':param {arg.lstrip("*")}: {" ".join(comment.split())}' for arg, comment in comments.items() if comment and arg != 'self']
     if said: lines += ['', *said, '']
 
 

@@ -106,6 +106,17 @@ def test_weights_that_overflow_end_a_run_even_where_the_loss_does_not():
     assert parameters(caught.value.net).tobytes() == parameters(net).tobytes()
 
 
+def test_a_diverged_run_gives_the_last_network_with_a_finite_loss():
+    "Each step from the same weights with the same rows: the newest network's loss overflows, that of the one before does not"
+    net = random_network([3, 2, 2], identity, np.random.default_rng(2))
+    with pytest.raises(TrainingDiverged, match='the loss of the batch') as caught:
+        train(net, 1e3*X, Y, squared_error, 1.0, 5, 1, shuffle=False, progress=False)
+    error, wanted = caught.value, net
+    for i in range(10*error.epoch + error.batch - 1):
+        wanted = sgd_step(wanted, loss_and_grads(wanted, 1e3*X[[i % 10]], Y[[i % 10]], squared_error)[1], 1.0)
+    assert error.batch > 1 and parameters(error.net).tobytes() == parameters(wanted).tobytes()
+
+
 def python(code, env):
     return subprocess.run([sys.executable, '-c', code], env=env, check=True, capture_output=True, text=True)
 

@@ -16,7 +16,8 @@ SITE = ROOT/'_build'/'html'
 CHROMIUM = shutil.which('chromium') or shutil.which('chromium-browser') or shutil.which('google-chrome')
 FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
          '--disable-component-update', '--disable-sync', '--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1']
-PAGES = sorted(str(page.relative_to(SITE)) for page in SITE.rglob('*.html') if '_static' not in page.parts)
+PAGES = sorted(str(page.relative_to(SITE)) for page in SITE.rglob('*.html')
+               if '_static' not in page.parts and page != SITE/'index.html')  # which only leads on to nbs/index.html
 CHAPTERS = sorted((ROOT/'nbs').glob('*.ipynb'))
 
 
@@ -28,6 +29,10 @@ def test_every_source_has_its_page():
     assert len(sources) > 10
     missing = [str(s) for s in sources if not (SITE/s.relative_to(ROOT)).with_suffix('.html').exists()]
     assert not missing, 'run `make book` first'
+
+
+def test_the_first_page_leads_to_the_book():
+    assert 'url=nbs/index.html' in (SITE/'index.html').read_text()
 
 
 def test_every_module_has_its_api_page():
