@@ -2,6 +2,7 @@
 
 Jupyter Book loads it as a local extension (`_config.yml`)."""
 import hashlib
+import re
 import shutil
 import sysconfig
 from pathlib import Path
@@ -77,11 +78,17 @@ def drop_remote(app, pagename, templatename, context, doctree):
 def describe_arguments(app, what, name, obj, options, lines):
     "Append to a docstring its arguments, read from the comments beside them (nbdev's docments)"
     from fastcore.docments import docments
+    lines[:] = map(marked_up, lines)
     if what not in ('function', 'class', 'method') or not callable(obj): return
     try: comments = docments(obj, args_kwargs=True, returns=False)
     except (TypeError, ValueError, OSError): return
-    said = [f':param {arg.lstrip("*")}: {" ".join(comment.split())}' for arg, comment in comments.items() if comment and arg != 'self']
+    said = [f':param {arg.lstrip("*")}: {marked_up(" ".join(comment.split()))}' for arg, comment in comments.items() if comment and arg != 'self']
     if said: lines += ['', *said, '']
+
+
+def marked_up(text):
+    "Markdown's code marks as reStructuredText's, also where a letter follows (the `Layer`s)"
+    return re.sub(r'`([^`]+)`', r'``\1``\\ ', text)
 
 
 def skip_fields(app, what, name, obj, skip, options):
