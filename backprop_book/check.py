@@ -101,13 +101,13 @@ def numeric_grad(f, # array -> number
         grad[i] = (_number(f, x + step) - _number(f, x - step))/(2*h)
     return grad
 
-# %% ../nbs/01_derivatives.ipynb #bc8eee87
+# %% ../nbs/01_derivatives.ipynb #297d4ebb
 def assert_grad(f, # array -> number
                 x, # where
                 grad, # the gradient under test, of x's shape
                 rtol:float=1e-6, # largest relative error; right code errs by about 1e-10
                 h:float=1e-5, # step of the difference quotient
-                atol:float=1e-9): # a gap that passes: what the quotient errs by where f is about 1
+                atol:float=1e-9): # a gap that passes: 30 times the quotient's error where f is 1
     "The relative error of `grad`; AssertionError if above `rtol` or NaN, or if the shape is wrong"
     numeric, grad = numeric_grad(f, x, h), np.asarray(grad)
     if numeric.size == 0: raise ValueError('x is empty: there is no slope to check')

@@ -134,7 +134,7 @@ def _proof(rule, say, loss, symbols, formula, slopes):
             assert_no_gap(formula.diff(v).subs(here), slope.subs(here), say(rule))
     return [rule, 'SymPy', '0', '']
 
-# %% ../nbs/03_losses.ipynb #6d25ce3e
+# %% ../nbs/03_losses.ipynb #52eb9824
 def _trials(loss, K):
     "Predictions and targets to try: each target beside rows of equal and of unequal numbers"
     A = [np.column_stack([np.roll(GRID, shift*k) for k in range(K)]) for shift in (0, 1, 20)[:K]]
@@ -150,7 +150,7 @@ def _digits(rule, say, f, exprs, symbols, trials):
         if len(exprs) == 1: out = out.sum(1, keepdims=True)   # a row's loss
         errors.append(max(assert_values(column, e, symbols, np.hstack([A, Y]), say(rule))
                           for column, e in zip(out.T, exprs, strict=True)))
-    return [rule, '50 digits', *(float(f'{e:.0e}') for e in errors)]
+    return [rule, '50 digits', *(f'{error:.1g}' for error in errors)]
 
 def _quotient(rule, say, loss, n_out):
     "A row: `df` against the difference quotient of the loss itself, for four rows at once"
@@ -158,7 +158,7 @@ def _quotient(rule, say, loss, n_out):
     Y = np.resize(loss.targets, A.shape)
     try: error = assert_grad(lambda v: loss(v, Y), A, loss.df(A, Y))
     except AssertionError as wrong: raise AssertionError(f'{say(rule)}: {wrong}') from None
-    return [rule, 'quotient', float(f'{error:.0e}'), '']
+    return [rule, 'quotient', f'{error:.1g}', '']
 
 # %% ../nbs/03_losses.ipynb #61e9cc02
 @certify.register

@@ -202,7 +202,7 @@ def random_network(widths:list, # inputs, hidden layers, outputs: [2, 3, 1]
     return [Layer(rng.normal(0, scale(*pair), pair).astype(dtype), np.zeros(pair[1]), t)
             for pair, t in zip(pairs, _one_a_layer(transfers, len(pairs)))]
 
-# %% ../nbs/07_network.ipynb #b09c55b7
+# %% ../nbs/07_network.ipynb #720d92fa
 _FORMAT = 'backprop_book network 1'
 
 def _arrays(net):
@@ -214,22 +214,6 @@ def _arrays(net):
         arrays[f'b{i}'] = as_floats(layer.b, f'layer {i}, b')
     return arrays
 
-# %% ../nbs/07_network.ipynb #4c0dd051
-def save_network(net:list, # the layers, input side first
-                 path): # the file to write, under exactly this name
-    "Write `net` to `path`, whole or not at all; refuses NaN and inf (ValueError)"
-    _check_net(net)
-    arrays, path = _arrays(net), Path(os.path.realpath(path))
-    part = path.with_name(f'.{path.name}.{os.urandom(4).hex()}.part')
-    try:
-        with open(part, 'xb') as file:
-            np.savez(file, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    finally: part.unlink(missing_ok=True)
-
-# %% ../nbs/07_network.ipynb #fb36cbbe
 def _read_arrays(file):
     "The arrays of an npz file by name, every checksum verified; nothing is unpickled"
     if damaged := ZipFile(file).testzip(): raise ValueError(f'{damaged} is damaged')
@@ -256,6 +240,21 @@ def _network(arrays, own):
     _check_net(net)
     if set(arrays) != set(_arrays(net)): raise ValueError(f'its arrays are {sorted(arrays)}')
     return net
+
+# %% ../nbs/07_network.ipynb #4c0dd051
+def save_network(net:list, # the layers, input side first
+                 path): # the file to write, under exactly this name
+    "Write `net` to `path`, whole or not at all; refuses NaN and inf (ValueError)"
+    _check_net(net)
+    arrays, path = _arrays(net), Path(os.path.realpath(path))
+    part = path.with_name(f'.{path.name}.{os.urandom(4).hex()}.part')
+    try:
+        with open(part, 'xb') as file:
+            np.savez(file, **arrays)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    finally: part.unlink(missing_ok=True)
 
 # %% ../nbs/07_network.ipynb #101c0f3f
 def load_network(path, # what `save_network` wrote

@@ -7,6 +7,7 @@ import shutil
 import sysconfig
 from pathlib import Path
 
+import myst_nb
 from docutils import nodes
 
 ROOT = Path(__file__).parent.parent
@@ -28,7 +29,7 @@ def forget_stale_results(app, config):
 
 def own_style(app, config):
     "Add our style sheet, and let the reader's system choose between light and dark"
-    config.html_static_path.append(str(ROOT/'site'/'static'))
+    config.html_static_path.append('site/static')
     config.html_context.setdefault('default_mode', 'auto')
     config.html_theme_options['navbar_persistent'] = []  # one search field, the side bar's, is enough
     app.add_css_file('book.css')
@@ -41,6 +42,15 @@ def ship_mathjax(app):
         target.parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir(): shutil.copytree(source, target, dirs_exist_ok=True)
         else: shutil.copy2(source, target)
+
+
+def ship_cell_style(app):
+    "Put MyST-NB's style sheet in place before pages name its checksum, so that a first and a second build write the same"
+    for name, _ in app.registry.css_files:
+        if name.startswith('mystnb.'):
+            style = Path(app.outdir)/'_static'/name
+            style.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(Path(myst_nb.__file__).parent/'static'/'mystnb.css', style)
 
 
 def read_directives(app, doctree):
@@ -101,6 +111,7 @@ def setup(app):
     app.connect('config-inited', forget_stale_results, priority=100)
     app.connect('config-inited', own_style, priority=900)
     app.connect('builder-inited', ship_mathjax)
+    app.connect('builder-inited', ship_cell_style, priority=900)
     app.connect('doctree-read', read_directives)
     app.connect('html-page-context', drop_remote, priority=900)
     app.connect('autodoc-process-docstring', describe_arguments)

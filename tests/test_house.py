@@ -41,6 +41,12 @@ def test_the_notebook_is_clean(exported, chapter):
     assert not [cell for cell in json.loads(chapter.read_text())['cells'] if cell.get('outputs')]
 
 
+def test_one_version_everywhere():
+    from backprop_book import __version__
+    assert f'\nversion = {__version__}\n' in (ROOT/'settings.ini').read_text()
+    assert f'\nversion: {__version__}\n' in (ROOT/'CITATION.cff').read_text()
+
+
 def imports(module):
     "The top-level packages that a fresh Python has loaded after importing `module`"
     code = f'import sys, {module}; print(*{{name.split(".")[0] for name in sys.modules}})'
