@@ -121,6 +121,7 @@ def python(code, env):
     return subprocess.run([sys.executable, '-c', code], env=env, check=True, capture_output=True, text=True)
 
 
+@pytest.mark.house
 def test_without_an_except_jupyter_keeps_the_network(tmp_path):
     code = '''import sys
 from IPython.core.interactiveshell import InteractiveShell
