@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 CHAPTERS = sorted((ROOT/'nbs').glob('*.ipynb'))
-MODULES = ['check', 'transfer', 'loss', 'graph', 'worked', 'symbolic', 'network', 'descent']  # in the chapters' order
+MODULES = ['check', 'transfer', 'loss', 'graph', 'worked', 'symbolic', 'network', 'diagnose', 'descent']  # in the chapters' order
 
 
 @pytest.fixture(scope='module')
@@ -53,7 +53,7 @@ def imports(module):
     return set(subprocess.run([sys.executable, '-c', code], check=True, capture_output=True, text=True).stdout.split())
 
 
-@pytest.mark.parametrize('module', ['check', 'transfer', 'loss', 'network', 'descent'])
+@pytest.mark.parametrize('module', ['check', 'transfer', 'loss', 'network', 'diagnose', 'descent'])
 def test_what_runs_a_network_is_light(module):
     assert not {'sympy', 'matplotlib', 'IPython', 'scipy', 'pandas'} & imports(f'backprop_book.{module}')
 
