@@ -17,21 +17,13 @@ from .loss import (Loss, logistic_loss, logistic_loss_pm1, softmax,
                                 softmax_cross_entropy, squared_error)
 from .network import Grad, Trace, forward, parameters, with_parameters
 
-# %% ../nbs/08_gradient_checking.ipynb #ebadfde6
+# %% ../nbs/08_gradient_checking.ipynb #562a6ce7
 RULES = dict(loss='dA = loss.df(A, Y)', slope="delta = dA * f'(Z)", W='dW = A_in.T @ delta',
              b='db = delta.sum(0)', carry='dA = delta @ W.T', all='return grads')
 
-# %% ../nbs/08_gradient_checking.ipynb #8e4ccc5b
 @dataclass(frozen=True, eq=False)
 class Mistake:
-    """One way of getting one rule wrong. Its `rule` is a key of RULES:
-
-    - 'loss': the slope that starts the pass, dA = loss.df(A, Y)
-    - 'slope': through a transfer function, delta = dA * f'(Z)
-    - 'W' and 'b': a layer's own gradients, A_in.T @ delta and delta.sum(0)
-    - 'carry': what a layer hands to the one before it, delta @ W.T
-    - 'all': what is done to every gradient at the end
-    """
+    "One way of getting one rule wrong"
     name:str # in a few words
     rule:str # the line that it breaks, a key of RULES
     wrong:Callable # (step, right value) -> wrong value, or None where it does not apply
@@ -199,7 +191,7 @@ OF_LOSS += _family('loss', [('the mean of batch means', _batch_means,
 OF_LOSS += _family('loss', map(_other_loss, [squared_error, logistic_loss, logistic_loss_pm1,
                                              softmax_cross_entropy]))
 
-# %% ../nbs/08_gradient_checking.ipynb #06bd7b80
+# %% ../nbs/08_gradient_checking.ipynb #c7d07d21
 def _slope_of(other):
     return f'the slope of {other}', lambda s, v: other.df(s.Z), f'this layer does not apply {other}'
 
@@ -250,7 +242,6 @@ OF_SLOPE += _family('slope', [(f'{side} slope at a kink', _kink(choose),
 OF_SLOPE += _family('slope', map(_slope_of, [sigmoid, tanh, relu, leaky_relu(0.01), softplus]))
 OF_SLOPE += _family('slope', map(_formula_of, [sigmoid, tanh, softplus]))
 
-# %% ../nbs/08_gradient_checking.ipynb #2826b0c6
 def _updated(s, v):
     "What updated weights carry back; the learning rate is the one that suits the layer before"
     def below(dA): # the gradients of the layer before, for what it is handed
@@ -343,49 +334,43 @@ OF_B = _family('b', _OF_BOTH, ', in b') + _family('b', [
     ('summed over the wrong axis', lambda s, v: s.delta.sum(1),   # dropped where it does not fit
      '`sum(0)` adds rows; `sum(1)` adds neurons')], ', in b')
 
-# %% ../nbs/08_gradient_checking.ipynb #5124dff3
-def _times(s, v):
-    def whole(): # the ratio, where it is a whole number above 1, else 1; None for 0 beside 0
-        r = _ratio(s, v)
-        return r and (round(r) if r > 1.5 and abs(r/round(r) - 1) < 1e-4 else 1)
-    k = _fit(s, 'k', whole)
-    if k: return k*v
+# %% ../nbs/08_gradient_checking.ipynb #603f1dcf
+def _whole(s, v): # the ratio, where it is a whole number above 1, else 1; None for 0 beside 0
+    r = _ratio(s, v)
+    return r and (round(r) if r > 1.5 and abs(r/round(r) - 1) < 1e-4 else 1)
 
-def _scaled(s, v):
-    c = _fit(s, 'factor', lambda: _ratio(s, v))
-    if c: return c*v
+def _decay(s, v):
+    if s.name == 'W' and s.W.any(): return float(((_given(s) - v)*s.W).sum()/(s.W**2).sum())
 
-def _largest(s, size): return max(size(p) for g in s.theirs for p in (g.W, g.b))
-
-def _clipped(s, v):
-    c = _fit(s, 'bound', lambda: _largest(s, lambda p: np.abs(p).max()))
-    if c: return np.clip(v, -c, c)
-
-def _shortened(s, v):
-    c = _fit(s, 'norm', lambda: _largest(s, np.linalg.norm))
-    if c: return v*min(1, c/max(np.linalg.norm(v), c))
-
-def _decayed(s, v):
-    if s.name != 'W': return None
-    rate = _fit(s, 'decay', lambda: float(((_given(s) - v)*s.W).sum()/(s.W**2).sum())
-                if s.W.any() else None)
-    if rate: return v + rate*s.W
+def _largest(size): return lambda s, v: max(size(p) for g in s.theirs for p in (g.W, g.b))
 
 def _mirrored(s, v):
     other = Step(s.net, s.trace, s.Y, s.loss)
     return next(a for i, name, a in walk((), other) if (i, name) == (len(s.net) - 1 - s.i, s.name))
 
-OF_ALL = [Mistake(name, 'all', wrong, cure, fits) for name, wrong, cure, fits in [
-    ('accumulated, never cleared', _times, 'set the gradients to 0 before each backward pass', 'k'),
-    ('clipped entry by entry', _clipped, 'check the gradient before it is clipped', 'bound'),
-    ('clipped array by array', _shortened, 'check the gradient before it is clipped', 'norm'),
-    ('weight decay in the gradient alone', _decayed,
-     'add decay/2 times the sum of the squares of `W` to the loss, or leave it out here', 'decay'),
-    ('the layers in reverse order', _mirrored, '`grads[::-1]`: the input side comes first', ''),
-    ('one factor on everything', _scaled,
-     'a learning rate, or clipping by the norm of the whole', 'factor')]]
+def _fitting(name, fits, guess, give, cure):
+    "A `Mistake` in all gradients, by a number that is guessed from theirs"
+    def wrong(s, v):
+        c = _fit(s, fits, lambda: guess(s, v))
+        return give(s, v, c) if c else None
+    return Mistake(name, 'all', wrong, cure, fits)
 
-# %% ../nbs/08_gradient_checking.ipynb #f5903f3f
+_BEFORE_CLIPPING = 'check the gradient before it is clipped'
+OF_ALL = [
+    _fitting('accumulated, never cleared', 'k', _whole, lambda s, v, k: k*v,
+             'set the gradients to 0 before each backward pass'),
+    _fitting('clipped entry by entry', 'bound', _largest(lambda p: np.abs(p).max()),
+             lambda s, v, c: np.clip(v, -c, c), _BEFORE_CLIPPING),
+    _fitting('clipped array by array', 'norm', _largest(np.linalg.norm),
+             lambda s, v, c: v*min(1, c/max(np.linalg.norm(v), c)), _BEFORE_CLIPPING),
+    _fitting('weight decay in the gradient alone', 'decay', _decay,
+             lambda s, v, rate: v + rate*s.W if s.name == 'W' else None,
+             'add decay/2 times the sum of the squares of `W` to the loss, or leave it out here'),
+    *_family('all', [('the layers in reverse order', _mirrored,
+                      '`grads[::-1]`: the input side comes first')]),
+    _fitting('one factor on everything', 'factor', _ratio, lambda s, v, c: c*v,
+             'a learning rate, or clipping by the norm of the whole')]
+
 STALE = [Mistake(f'a stale {what}', rule, wrong,
                  'run `forward` again, with these weights on these rows', needs='earlier')
          for what, rule, wrong in [
@@ -410,7 +395,7 @@ def _rounding(s, eps, kinks):
         err, dA = err @ np.abs(s.W).T, delta @ s.W.T
     return bounds
 
-# %% ../nbs/08_gradient_checking.ipynb #e05c7f82
+# %% ../nbs/08_gradient_checking.ipynb #7ebbf3e9
 @dataclass(frozen=True, eq=False)
 class Cause:
     "Mistakes under which our own backward pass gives their numbers"
@@ -427,7 +412,6 @@ def _told(mistake, layers, fitted):
     at = f'layers {layers[0]} to {layers[-1]}' if len(layers) > 1 else f'layer {layers[0]}'
     return f'{mistake.name}{number}{" of" if mistake.rule in "Wb" else ", in"} {at}'
 
-# %% ../nbs/08_gradient_checking.ipynb #b6e2ec16
 EXACT, FLOAT32, QUOTIENT = 1e-11, 1e-5, 1e-6   # what rounding and a difference quotient may do
 
 @dataclass(frozen=True, eq=False)
@@ -677,61 +661,7 @@ class Report:
         notes = '\n'.join(f'- {note}' for note in self.notes)
         return f'{self.verdict}\n\n{table}\n\n{notes}'.strip()
 
-# %% ../nbs/08_gradient_checking.ipynb #b3e598e1
-def _relative(came, right): # by the largest entries; 0 beside 0
-    return float(np.abs(came - right).max()/max(np.abs(came).max(), np.abs(right).max(), 1e-300))
-
-def _alike(came, right):
-    "How a wrong array stands to the right one, where a few words say it"
-    if not came.any(): return '0 everywhere'
-    if not right.any(): return 'not 0, as it should be'
-    c = float((came*right).sum()/(right**2).sum())
-    if np.allclose(came, c*right, rtol=1e-6, atol=1e-9*np.abs(came).max()):
-        return f'{c:.6g} times what it should be'
-    turned = came.ndim == 2 and came.shape == right.T.shape and np.allclose(came, right.T)
-    return 'transposed' if turned else ''
-
-def _table(s, wrong, came, unsummed, how):
-    "A row for each array that came"
-    rows = []
-    for i, name, ours in walk((), replace(s)):
-        if (i, name) not in came: continue
-        bad, error = (i, name) in wrong, _relative(came[i, name], ours)
-        alike = _alike(came[i, name], ours) if bad else how if error > QUOTIENT else ''
-        if name == 'b' and i in unsummed: bad, alike = True, 'one row for each example'
-        rows.append([f'layer {i}, {name}', error, 'wrong' if bad else 'right', alike])
-    return Table(['array', 'relative error', 'verdict', 'it is'], rows)
-
-def _first_line(cause, n_layers):
-    "The first rule that a cause breaks, going back"
-    order = ['all', 'loss', 'slope', 'W', 'b', 'carry']
-    def turn(made): # when the pass comes to it
-        m, at = made
-        return -(n_layers if m.rule == 'all' else max(at)), order.index(m.rule)
-    m, at = min(cause.mistakes, key=turn)
-    return _line(max(at), m.rule, n_layers)
-
-def _once(texts, sep): return sep.join(dict.fromkeys(texts))
-
-def _say(causes, telling, came):
-    "Notes on the causes: each with the line that it breaks and the cure"
-    notes = []
-    for c in causes:
-        lines = _once([f'`{RULES[m.rule]}`' for m, _ in c.mistakes], ' and ')
-        cures = _once([m.cure for m, _ in c.mistakes], '; ')
-        notes.append(f'**{c}**. It breaks {lines}. Cure: {cures}.')
-    if len(causes) < 2: return notes
-    if not telling: return [*notes, f'These {len(causes)} gave the same numbers on every input '
-                            'that was tried: only the code can tell.']
-    X, _, entry, values = telling
-    groups, size = {}, sum(a.size for a in came.values())
-    for c, v in zip(causes, values): groups.setdefault(f'{v:.6g}', []).append(c.name)
-    told = '; '.join(f'{v} under {", or ".join(names)}' for v, names in groups.items())
-    rest = ' No input tried parts the rest.' if len(groups) < len(causes) else ''
-    return [*notes, f'These {len(causes)} give the same {size} numbers here. On `report.telling`, '
-            f'an X and Y of {len(X)} rows, {entry} is {told}.{rest}']
-
-# %% ../nbs/08_gradient_checking.ipynb #bae842a2
+# %% ../nbs/08_gradient_checking.ipynb #d5689219
 def _judge(case, in_float32, right, s, X):
     "How what came is right, and the causes if it is not"
     quotient = all(_relative(case.came[k], right[k]) < QUOTIENT for k in right)
@@ -765,7 +695,6 @@ def _is_quotient(net, X, Y, loss, came):
         _relative(theirs, numeric_grad(loss_at, parameters(net), h)) < QUOTIENT
         for h in (1e-4, 1e-5, 1e-6))
 
-# %% ../nbs/08_gradient_checking.ipynb #e959dd9d
 @dataclass
 class _Finding:
     "What an examination brings to light"
@@ -790,7 +719,6 @@ def _by_gradients(s, X, came, rng):
     telling = _tell_apart(causes, s, rng) if len(causes) > 1 else None
     return _Finding(how, wrong, place, causes, lines, _say(causes, telling, came), telling)
 
-# %% ../nbs/08_gradient_checking.ipynb #313a4185
 _RULE_AT = dict(dA='before', delta='slope', W='W', b='b')
 
 def _by_nodes(s, came):
@@ -828,7 +756,7 @@ def _names_of(case, key, ours, n_layers):
             if case.agrees(*key, there) and not np.array_equal(there, ours):
                 yield Cause(((m, layers),), fitted)
 
-# %% ../nbs/08_gradient_checking.ipynb #b909d160
+# %% ../nbs/08_gradient_checking.ipynb #cc4ebe15
 def _prepare(net, X, Y, loss, rng):
     "What a diagnosis starts from: all in float64, with slopes that are slopes"
     forward(net, X)   # refuses what does not fit
@@ -839,26 +767,16 @@ def _prepare(net, X, Y, loss, rng):
     mended = sound_loss is not loss or any(a is not b for a, b in zip(sound, wide))
     return X, Step(sound, trace, Y, sound_loss, stated=(wide, loss) if mended else None)
 
-def _misstated(s):
-    "Notes on transfer functions, and on a loss, whose `df` is not their slope"
-    if not s.stated: return []
-    pairs = enumerate(zip(s.net, s.stated[0]))
-    notes = [f'layer {i}: the df of {b.transfer} is not the slope of its f: certify it'
-             for i, (a, b) in pairs if a is not b]
-    own = f'the df of {s.stated[1]} is not its slope: certify it'
-    return notes + [own]*(s.loss is not s.stated[1])
-
 def _general(s, X, loss, rng):
     "Notes that need no gradient of theirs"
+    net, stated_loss = s.stated or (s.net, s.loss)
+    misstated = [f'layer {i}: the df of {b.transfer} is not the slope of its f: certify it'
+                 for i, (a, b) in enumerate(zip(s.net, net)) if a is not b]
+    if s.loss is not stated_loss:
+        misstated.append(f'the df of {stated_loss} is not its slope: certify it')
     right = {(i, k): a for i, k, a in walk((), replace(s, given={})) if k in 'Wb'}
-    return [*_misstated(s), *_squashed_twice(s.net, loss), *_idle(s.net, s.trace, X),
+    return [*misstated, *_squashed_twice(s.net, loss), *_idle(s.net, s.trace, X),
             *_confirm(s.net, X, s.Y, s.loss, right, rng)]
-
-def _nothing_fits(tried, earlier):
-    also = '' if earlier else ('; values left over from an earlier pass can be tried with '
-                               '`earlier=`')
-    return (f'none of the {len(tried)} mistakes tried gives these numbers, and no two together '
-            f'(`report.ruled_out` names them{also})')
 
 def _add_unsummed(found, layers, n_layers):
     "A bias gradient that came with a row for each example, as a cause"
@@ -876,12 +794,65 @@ def _report(found, s, came, unsummed, notes):
     first = ' or '.join(found.lines)
     verdict = (f'**The gradient is wrong**, first, going back from the loss, in {first}.' if first
                else f'**The gradient is right**, {found.how}.')
-    unnamed = [_nothing_fits(tried, s.earlier)] if found.wrong and not found.causes else []
+    also = '; values left over from an earlier pass can be tried with `earlier=`'
+    unnamed = [f'none of the {len(tried)} mistakes tried gives these numbers, and no two together '
+               f'(`report.ruled_out` names them{"" if s.earlier else also})']
     return Report(not first, verdict, first, found.place, found.causes,
                   _table(s, found.wrong, came, unsummed, found.how),
-                  [*unnamed, *found.notes, *notes],
+                  (unnamed if found.wrong and not found.causes else []) + found.notes + notes,
                   [m.name for m in tried if m not in named] if found.wrong else [],
                   found.telling and found.telling[:2])
+
+def _relative(came, right): # by the largest entries; 0 beside 0
+    return float(np.abs(came - right).max()/max(np.abs(came).max(), np.abs(right).max(), 1e-300))
+
+def _alike(came, right):
+    "How a wrong array stands to the right one, where a few words say it"
+    if not came.any(): return '0 everywhere'
+    if not right.any(): return 'not 0, as it should be'
+    c = float((came*right).sum()/(right**2).sum())
+    if np.allclose(came, c*right, rtol=1e-6, atol=1e-9*np.abs(came).max()):
+        return f'{c:.6g} times what it should be'
+    turned = came.ndim == 2 and came.shape == right.T.shape and np.allclose(came, right.T)
+    return 'transposed' if turned else ''
+
+def _table(s, wrong, came, unsummed, how):
+    "A row for each array that came"
+    rows = []
+    for i, name, ours in walk((), replace(s)):
+        if (i, name) not in came: continue
+        bad, error = (i, name) in wrong, _relative(came[i, name], ours)
+        alike = _alike(came[i, name], ours) if bad else how if error > QUOTIENT else ''
+        if name == 'b' and i in unsummed: bad, alike = True, 'one row for each example'
+        rows.append([f'layer {i}, {name}', error, 'wrong' if bad else 'right', alike])
+    return Table(['array', 'relative error', 'verdict', 'it is'], rows)
+
+def _first_line(cause, n_layers):
+    "The first rule that a cause breaks, going back"
+    order = ['all', 'loss', 'slope', 'W', 'b', 'carry']
+    def turn(made): # when the pass comes to it
+        m, at = made
+        return -(n_layers if m.rule == 'all' else max(at)), order.index(m.rule)
+    m, at = min(cause.mistakes, key=turn)
+    return _line(max(at), m.rule, n_layers)
+
+def _say(causes, telling, came):
+    "Notes on the causes: each with the line that it breaks and the cure"
+    notes = []
+    for c in causes:
+        lines = ' and '.join(dict.fromkeys(f'`{RULES[m.rule]}`' for m, _ in c.mistakes))
+        cures = '; '.join(dict.fromkeys(m.cure for m, _ in c.mistakes))
+        notes.append(f'**{c}**. It breaks {lines}. Cure: {cures}.')
+    if len(causes) < 2: return notes
+    if not telling: return [*notes, f'These {len(causes)} gave the same numbers on every input '
+                            'that was tried: only the code can tell.']
+    X, _, entry, values = telling
+    groups, size = {}, sum(a.size for a in came.values())
+    for c, v in zip(causes, values): groups.setdefault(f'{v:.6g}', []).append(c.name)
+    told = '; '.join(f'{v} under {", or ".join(names)}' for v, names in groups.items())
+    rest = ' No input tried parts the rest.' if len(groups) < len(causes) else ''
+    return [*notes, f'These {len(causes)} give the same {size} numbers here. On `report.telling`, '
+            f'an X and Y of {len(X)} rows, {entry} is {told}.{rest}']
 
 # %% ../nbs/08_gradient_checking.ipynb #ddf5f4c5
 def diagnose(net:list, # the layers, input side first
@@ -907,7 +878,7 @@ def diagnose(net:list, # the layers, input side first
     _add_unsummed(found, unsummed, len(net))
     return _report(found, s, came | inner, unsummed, notes + _general(s, X, loss, rng))
 
-# %% ../nbs/08_gradient_checking.ipynb #a56c1566
+# %% ../nbs/08_gradient_checking.ipynb #ef28ee64
 @dataclass(frozen=True, eq=False)
 class _Probe:
     "A loss that can be asked for its slopes"
@@ -935,7 +906,6 @@ class _Probe:
         apart = np.abs(right - left)   # smooth: they differ by h f''
         return (left + right)/2, apart
 
-# %% ../nbs/08_gradient_checking.ipynb #055b362b
 def _check_params(params):
     "The parameters as a list of float64 arrays; refuses what is no such list"
     if isinstance(params, np.ndarray) or not isinstance(params, (list, tuple)): raise TypeError(
@@ -972,7 +942,7 @@ def _probe(loss, params, h, rng):
     rounded = all(v == float(np.float32(v)) for v in near) and len({first, *near}) > 1
     return replace(probe, h=max(h, 1e-2), single=True) if rounded else probe
 
-# %% ../nbs/08_gradient_checking.ipynb #c2fd0ff0
+# %% ../nbs/08_gradient_checking.ipynb #7c8f0009
 def _agree(probe, k, g, rng):
     "The relative error along two random directions in array k, and whether it is small enough"
     directions = rng.normal(size=(2, *g.shape))/np.sqrt(g.size)
@@ -1012,23 +982,6 @@ def _held(probe, k, g, rng):
              'wrong in a few of its entries' if few else _alike(theirs, slopes))
     return False, _relative(theirs, slopes), alike
 
-# %% ../nbs/08_gradient_checking.ipynb #62e2f0b4
-def _symmetric(grad, params, rng, single):
-    "Whether the gradients are those of any function: then v . dg/du = u . dg/dv"
-    h, tol = (1e-2, 1e-2) if single else (1e-5, 1e-6)
-    def flat(arrays): return np.concatenate([a.ravel() for a in arrays])
-    def along(u):
-        low, high = [flat(_call_grad(grad, [p + step*d for p, d in zip(params, u)])[0])
-                     for step in (-h, h)]
-        return (high - low)/(2*h)
-    for _ in range(3):
-        u, v = [[rng.normal(size=p.shape) for p in params] for _ in range(2)]
-        du, dv, u, v = along(u), along(v), flat(u), flat(v)
-        room = tol*sum(np.linalg.norm(d)*np.linalg.norm(w) for d, w in [(du, v), (dv, u)])
-        if abs(v @ du - u @ dv) > room: return False
-    return True
-
-# %% ../nbs/08_gradient_checking.ipynb #b7b48f3a
 def _common(probe, got, rng):
     "(name, cure) of one mistake that explains all entries that are tried; None if there is none"
     columns = []
@@ -1090,6 +1043,22 @@ def _report_functions(held, wrong, left, common, notes):
     causes = [Cause(((Mistake(common[0], 'all', None, common[1]), ()),), {})] if common else []
     table = Table(['array', 'relative error', 'verdict', 'it is'], rows)
     return Report(not first, verdict, first, (), causes, table, notes, [])
+
+# %% ../nbs/08_gradient_checking.ipynb #62e2f0b4
+def _symmetric(grad, params, rng, single):
+    "Whether the gradients are those of any function: then v . dg/du = u . dg/dv"
+    h, tol = (1e-2, 1e-2) if single else (1e-5, 1e-6)
+    def flat(arrays): return np.concatenate([a.ravel() for a in arrays])
+    def along(u):
+        low, high = [flat(_call_grad(grad, [p + step*d for p, d in zip(params, u)])[0])
+                     for step in (-h, h)]
+        return (high - low)/(2*h)
+    for _ in range(3):
+        u, v = [[rng.normal(size=p.shape) for p in params] for _ in range(2)]
+        du, dv, u, v = along(u), along(v), flat(u), flat(v)
+        room = tol*sum(np.linalg.norm(d)*np.linalg.norm(w) for d, w in [(du, v), (dv, u)])
+        if abs(v @ du - u @ dv) > room: return False
+    return True
 
 # %% ../nbs/08_gradient_checking.ipynb #c5a6d937
 def diagnose_functions(loss:Callable, # list of arrays -> number
