@@ -1,5 +1,9 @@
-"""What the tests share: random networks, losses and batches that fit each other."""
+"""What the tests share: random networks, losses and batches that fit each other; a browser."""
+import os
+import shutil
+
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
@@ -10,6 +14,9 @@ from backprop_book.transfer import fold, identity, leaky_relu, relu, sigmoid, so
 settings.register_profile('book', deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile('book')
 
+CHROMIUM = shutil.which('chromium') or shutil.which('chromium-browser') or shutil.which('google-chrome')
+FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+         '--disable-component-update', '--disable-sync', '--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1']
 TRANSFERS = [identity, sigmoid, tanh, relu, leaky_relu(0.1), softplus, fold(0.2)]
 LOSSES = [squared_error, logistic_loss, logistic_loss_pm1, softmax_cross_entropy]
 
@@ -34,3 +41,15 @@ def problems(draw, max_layers=5, transfers=TRANSFERS, losses=LOSSES):
     net = [Layer(rng.normal(0, 1/np.sqrt(i), (i, o)), rng.normal(0, 0.5, o), t) for i, o, t in zip(widths, widths[1:], chosen)]
     X = rng.normal(size=(n, widths[0]))
     return net, X, targets_for(loss, (n, widths[-1]), rng), loss
+
+
+@pytest.fixture(scope='session')
+def browser():
+    if not CHROMIUM:
+        if os.environ.get('CI'): pytest.fail('no chromium on this machine, and CI must have one')
+        pytest.skip('no chromium on this machine: the pages were not looked at in a browser')
+    from playwright.sync_api import sync_playwright
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()

@@ -10,7 +10,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 CHAPTERS = sorted((ROOT/'nbs').glob('*.ipynb'))
-MODULES = ['check', 'transfer', 'loss', 'graph', 'worked', 'symbolic', 'network', 'diagnose', 'descent']  # in the chapters' order
+MODULES = ['check', 'transfer', 'loss', 'graph', 'worked', 'symbolic', 'network', 'diagnose', 'descent',
+           'explain', 'worksheet', '__main__']  # in the chapters' order
 
 
 @pytest.fixture(scope='module')

@@ -1,0 +1,324 @@
+"""Every number that `explain` prints, in every format, against a computation in mpmath that shares no code with the package."""
+import html
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import warnings
+from decimal import ROUND_HALF_EVEN, Context, Decimal
+
+import mpmath
+import numpy as np
+import pytest
+import sympy as sp
+from conftest import LOSSES, TRANSFERS, targets_for
+
+from backprop_book.descent import adam, momentum, nesterov, rmsprop, sgd
+from backprop_book.explain import explain
+from backprop_book.loss import softmax_cross_entropy
+from backprop_book.network import Layer
+
+mp = mpmath.mpf
+OPTIMIZERS = [sgd(0.3), momentum(0.2), nesterov(0.1, 0.5), rmsprop(0.01), adam(0.05)]
+
+# ---- the independent computation: scalars in lists, 50 digits, every formula written here once more
+FUNCTIONS = {
+    'identity': (lambda z: z, lambda z: mp(1)),
+    'sigmoid': (lambda z: 1/(1 + mpmath.exp(-z)), lambda z: mpmath.exp(-z)/(1 + mpmath.exp(-z))**2),
+    'tanh': (mpmath.tanh, lambda z: mpmath.sech(z)**2),
+    'relu': (lambda z: z if z > 0 else mp(0), lambda z: mp(z > 0)),
+    'leaky_relu(0.1)': (lambda z: z if z > 0 else z/10, lambda z: mp(1) if z > 0 else mp(1)/10),
+    'softplus': (lambda z: mpmath.log(1 + mpmath.exp(z)), lambda z: 1/(1 + mpmath.exp(-z))),
+    'fold(0.2)': (lambda z: z if z > 0 else -z/5, lambda z: mp(1) if z > 0 else -mp(1)/5)}
+
+
+def row_loss(name, a, y):
+    "What each output adds to the loss of a row (or the whole row, of softmax), and its slopes"
+    if name == 'softmax_cross_entropy':
+        total = mpmath.fsum(mpmath.exp(v) for v in a)
+        return [mpmath.log(total) - mpmath.fsum(u*v for u, v in zip(a, y))], [mpmath.exp(u)/total - v for u, v in zip(a, y)]
+    one = {'squared_error': lambda u, v: ((u - v)**2/2, u - v),
+           'logistic_loss': lambda u, v: (v*mpmath.log(1 + mpmath.exp(-u)) + (1 - v)*mpmath.log(1 + mpmath.exp(u)), 1/(1 + mpmath.exp(-u)) - v),
+           'logistic_loss_pm1': lambda u, v: (mpmath.log(1 + mpmath.exp(-u*v)), -v/(1 + mpmath.exp(u*v)))}[name]
+    pairs = [one(u, v) for u, v in zip(a, y)]
+    return [p for p, _ in pairs], [s for _, s in pairs]
+
+
+def moved(optimizer, p, g, memory, t):
+    "The parameter after a step, and all that is computed on the way, by name"
+    kind, _, rest = optimizer.name.partition('(')
+    c = [mp(part.split('=')[-1]) for part in rest.rstrip(')').split(', ')]
+    m, v = memory
+    if kind == 'sgd': return dict(p=p - c[0]*g), (m, v)
+    if kind in ('momentum', 'nesterov'):
+        v = c[1]*v + g
+        return dict(v=v, p=p - c[0]*(v if kind == 'momentum' else g + c[1]*v)), (m, v)
+    if kind == 'rmsprop':
+        v = c[1]*v + (1 - c[1])*g*g
+        return dict(v=v, p=p - c[0]*g/(mpmath.sqrt(v) + c[2])), (m, v)
+    m, v = c[1]*m + (1 - c[1])*g, c[2]*v + (1 - c[2])*g*g
+    mhat, vhat = m/(1 - c[1]**t), v/(1 - c[2]**t)
+    return dict(m=m, v=v, mhat=mhat, vhat=vhat, p=p - c[0]*mhat/(mpmath.sqrt(vhat) + c[3])), (m, v)
+
+
+def independent(net, X, Y, loss, optimizer, updates, biases):
+    "(kind, updates before it, layer, row, indices) -> value, of everything"
+    def numbers(array): return [[mp(repr(float(x))) for x in row] for row in np.atleast_2d(array)]
+    W, b, X, Y = [numbers(l.W) for l in net], [numbers(l.b)[0] for l in net], numbers(X), numbers(Y)
+    known, memory, n = {}, {}, len(X)
+    for t in range(updates + 1):
+        A, Z, L = [X], [], range(len(net))
+        for l in L:
+            f = FUNCTIONS[net[l].transfer.name][0]
+            Z.append([[mpmath.fsum(a*W[l][i][j] for i, a in enumerate(row)) + b[l][j] for j in range(len(b[l]))] for row in A[-1]])
+            A.append([[f(z) for z in row] for row in Z[-1]])
+            for r in range(n):
+                for j in range(len(b[l])): known['z', t, l, r, j], known['a', t, l, r, j] = Z[l][r][j], A[l+1][r][j]
+            for j in range(len(b[l])):
+                known['b', t, l, j] = b[l][j]
+                for i in range(len(W[l])): known['W', t, l, i, j] = W[l][i][j]
+        rows = [row_loss(loss.name, a, y) for a, y in zip(A[-1], Y)]
+        for r, (parts, _) in enumerate(rows):
+            for j, part in enumerate(parts): known['e', t, r, j] = part
+        known['E', t] = mpmath.fsum(part for parts, _ in rows for part in parts)/n
+        if t == updates: return known
+        dA = [[s/n for s in slopes] for _, slopes in rows]
+        grads = {}
+        for l in reversed(L):
+            df = FUNCTIONS[net[l].transfer.name][1]
+            for r in range(n):
+                for j in range(len(b[l])):
+                    known['dA', t, l, r, j], known['slope', t, l, r, j] = dA[r][j], df(Z[l][r][j])
+                    known['delta', t, l, r, j] = dA[r][j]*df(Z[l][r][j])
+            delta = [[known['delta', t, l, r, j] for j in range(len(b[l]))] for r in range(n)]
+            for j in range(len(b[l])):
+                for i in range(len(W[l])): grads['W', l, i, j] = known['dW', t, l, i, j] = mpmath.fsum(A[l][r][i]*delta[r][j] for r in range(n))
+            shared = mpmath.fsum(d for row in delta for d in row)
+            for j in range(len(b[l])):
+                grads['b', l, j] = known['db', t, l, j] = shared if biases == 'layer' else mpmath.fsum(row[j] for row in delta)
+            dA = [[mpmath.fsum(d*W[l][i][j] for j, d in enumerate(row)) for i in range(len(W[l]))] for row in delta]
+        for key, g in grads.items():
+            if key[0] == 'b' and biases in ('frozen', 'absent'): continue
+            which, l, *at = key
+            p = W[l][at[0]][at[1]] if which == 'W' else b[l][at[0]]
+            made, memory[key] = moved(optimizer, p, g, memory.get(key, (mp(0), mp(0))), t + 1)
+            for name, value in made.items(): known[name, t, which, l, *at] = value
+            if which == 'W': W[l][at[0]][at[1]] = made['p']
+            else: b[l][at[0]] = made['p']
+
+
+def problem(seed):
+    "A random network with numbers of three decimals, and how it is to be explained"
+    rng = np.random.default_rng(seed)
+    loss, depth, n = LOSSES[seed % 4], int(rng.integers(1, 5)), [1, 1, 2, 2, 3][rng.integers(5)]
+    widths = rng.integers(1, 4 if depth < 3 else 3, depth + 1)
+    if loss is softmax_cross_entropy: widths[-1] = 2 + widths[-1] % 2
+    def draw(*shape): return np.round(rng.normal(0, 0.8, shape), 3)
+    biases = ['neuron', 'layer', 'frozen', 'absent'][rng.integers(4)]
+    def bias(k): return {'absent': np.zeros(k), 'layer': np.full(k, draw())}.get(biases, draw(k))
+    net = [Layer(draw(i, o), bias(o), TRANSFERS[(seed + k) % len(TRANSFERS)]) for k, (i, o) in enumerate(zip(widths, widths[1:]))]
+    Y = targets_for(loss, (n, widths[-1]), rng)
+    if loss is softmax_cross_entropy: Y = np.eye(widths[-1])[rng.integers(0, widths[-1], n)]
+    how = dict(optimizer=OPTIMIZERS[seed % 5], updates=[1, 1, 1, 2][rng.integers(4)], biases=biases,
+               names=['flat', 'layered'][seed % 2], digits=int(rng.integers(3, 16)))
+    return net, draw(n, widths[0]), np.round(Y, 3), loss, how
+
+
+def key(line):
+    "The independent computation's name for what a line computes"
+    layer, row, at = line.at
+    if line.kind == 'E': return 'E', line.t
+    if line.kind == 'e': return 'e', line.t, row, *(at or (0,))
+    if line.kind in ('z', 'a', 'dA', 'slope', 'delta'): return line.kind, line.t, layer, row, *at
+    if line.kind in ('dW', 'db'): return line.kind, line.t, layer, *(at or (0,))
+    return line.kind, line.t, 'W' if len(at) == 2 else 'b', layer, *(at or (0,))
+
+
+def right(value, digits):
+    "A value rounded once, as it should be printed; a sum of 70-digit numbers that should be 0 leaves less than 1e-50"
+    if abs(value) < 1e-50: return Decimal(0)
+    return Context(prec=digits, rounding=ROUND_HALF_EVEN).plus(Decimal(mpmath.nstr(value, 60, min_fixed=0, max_fixed=0)))
+
+
+NUMBER = r'\d+(?:\.\d+)?(?:e-?\d+)?'
+
+
+def numerals(text): return [Decimal(n) for n in re.findall(NUMBER, text)]
+def plain(latex): return re.sub(r' ?\\times 10\^\{(-?\d+)\}', r'e\1', latex).replace(r'\cdot 10^', 'e')
+
+
+def of_mathml(cell):
+    "The numbers of a MathML cell as text, a power of ten as e-5"
+    text = html.unescape(re.sub(r'<[^>]+>', ' ', cell)).replace('−', '-')
+    return re.sub(r'(\d)\s+×\s+10\s+(-?)\s*(\d+)', r'\1e\2\3', text)
+
+
+def steps_of(e):
+    "For each format, the rows after the name of every line: [[symbols, numbers, value], ...]"
+    blocks = re.findall(r'^  \S+\n((?:    = .*\n)+)', str(e), re.M)
+    yield 'text', [[row[6:] for row in block.splitlines()] for block in blocks]
+    for name, text, pattern in (('markdown', e.markdown(), r'\\begin\{aligned\}(?!\[t\])(.*?)\\end\{aligned\}\n\$\$'),
+                                ('latex', e.latex(), r'\\begin\{align\*\}(.*?)\\end\{align\*\}')):
+        yield name, [[plain(row) for row in re.split(r'&= ', block)[1:]] for block in re.findall(pattern, text, re.S)]
+    tables = re.findall(r'<table>(.*?)</table>', e.html(), re.S)
+    yield 'html', [[of_mathml(row.split('</td><td>')[1]) for row in table.split('<tr>')[1:]] for table in tables]
+    yield 'json', [list(dict.fromkeys([line['symbols'], line['numbers'], line['value']])) for line in json.loads(e.json())['lines']]
+
+
+@pytest.mark.parametrize('chunk', range(30))
+def test_every_number_in_every_format(chunk):
+    for seed in range(10*chunk, 10*chunk + 10):
+        net, X, Y, loss, how = problem(seed)
+        e, digits = explain(net, X, Y, loss, **how), how['digits']
+        with mpmath.workdps(70):   # 50 are asked for; saturated numbers lose some
+            known = independent(net, X, Y, loss, how['optimizer'], how['updates'], how['biases'])
+            wanted = [right(known[key(line)], digits) for line in e.lines]
+            given = {name.plain: right(mp(str(value)), digits) for name, value in e.given}
+        assert len({key(line) for line in e.lines}) == len(e.lines)
+        computed = {k for k in known if k[0] not in ('W', 'b') and not (k[0] == 'db' and how['biases'] in ('frozen', 'absent'))}
+        if how['biases'] == 'layer': computed -= {k for k in computed if (k[0] == 'db' or k[2:3] == ('b',)) and k[-1] > 0}
+        assert {key(line) for line in e.lines} == computed, seed
+        values = {**given, **{line.name.plain: w for line, w in zip(e.lines, wanted)}}
+        for form, blocks in steps_of(e):
+            assert len(blocks) == len(e.lines), (seed, form)
+            for line, want, rows in zip(e.lines, wanted, blocks):
+                assert [abs(want)] == numerals(rows[-1]), (seed, form, line.name.plain, rows)
+                assert rows[-1].lstrip('= {}()').startswith('-') == (want < 0), (seed, form, line.name.plain, rows)
+        for line, want in zip(e.lines, wanted):   # what is put in: the right numbers in the right places
+            names = sorted((n.plain for n, _ in line.takes.values()), key=len, reverse=True)
+            found = re.findall('|'.join([*map(re.escape, names), NUMBER]), line.symbols())
+            unknown = {n: v for n in names if n not in values for v in [Decimal(line.t + 1 if n == 't' else 0)]}   # the count of steps; a memory not yet begun
+            expected = [abs({**values, **unknown}[f] if f in names else Decimal(f)) for f in found]
+            if line.symbols() != line.numbers() and '...' not in line.symbols():
+                assert numerals(line.numbers()) == expected, (seed, line.name.plain)
+
+
+# ---- the symbols
+def put_in(line):
+    "The line's expression, with SymPy putting in the exact values of what it takes"
+    def exact(value): return value if isinstance(value, sp.Basic) else sp.Float(mpmath.nstr(value, 60), 60)
+    value = line.expr.xreplace({s: exact(v) for s, (_, v) in line.takes.items()}).doit()
+    return value if value.is_Rational else value.evalf(60)
+
+
+@pytest.mark.parametrize('seed', range(400, 440))
+def test_the_symbols_with_the_numbers_put_in_give_the_value(seed):
+    net, X, Y, loss, how = problem(seed)
+    for line in explain(net, X, Y, loss, **how).lines:
+        with mpmath.workdps(60): gap = abs(mpmath.mpf(str(put_in(line))) - line.value)/max(1, abs(line.value))
+        assert gap < 1e-45, line.name   # of 50 digits
+
+
+# ---- the famous post
+MAZUR = [Layer([[.15, .25], [.2, .3]], [.35, .35], TRANSFERS[1]), Layer([[.4, .5], [.45, .55]], [.6, .6], TRANSFERS[1])]
+POST = {'z_h1': '.3775', 'a_h1': '.593269992', 'a_h2': '.596884378', 'z_o1': '1.105905967', 'a_o1': '.75136507', 'a_o2': '.772928465',
+        'e_o1': '.274811083', 'e_o2': '.023560026', 'E': '.298371109', 'dE/dw5': '.082167041', "w5'": '.35891648', "w6'": '.408666186',
+        "w7'": '.511301270', "w8'": '.561370121', "w1'": '.149780716', "w2'": '.19956143', "w3'": '.24975114', "w4'": '.29950229'}
+
+
+@pytest.mark.parametrize('biases', ['frozen', 'neuron', 'layer'])
+def test_the_famous_figures_come_out_digit_for_digit(biases):
+    e = explain(MAZUR, [[.05, .1]], [[.01, .99]], lr=.5, biases=biases)
+    values = {line.name.plain: line.value for line in e.lines}
+    for name, printed in POST.items():
+        decimals = len(printed.split('.')[1])
+        assert Decimal(mpmath.nstr(values[name], 40)).quantize(Decimal(10)**-decimals) == Decimal(printed), name
+    after = Decimal(mpmath.nstr(values["E'"], 40)).quantize(Decimal('1e-9'))
+    assert (after == Decimal('.291027774')) == (biases == 'frozen')   # the post prints .291027924; its biases are never trained
+
+
+# ---- exact, and with a pencil
+def test_fractions_stay_fractions():
+    net = [Layer([[.5, -.25], [1, .75]], [.1, 0], TRANSFERS[3]), Layer([[.2], [-.4]], [.3], TRANSFERS[0])]
+    e = explain(net, [[.5, 1]], [[1]], lr=.1, exact=True)
+    assert all(isinstance(line.value, sp.Rational) and line.value == put_in(line) for line in e.lines)
+    floats = explain(net, [[.5, 1]], [[1]], lr=.1, digits=30)
+    for a, b in zip(e.lines, floats.lines, strict=True): assert abs(mpmath.mpf(a.value.p)/a.value.q - b.value) < 1e-14   # double precision of this division
+    with pytest.raises(ValueError, match='fraction'): explain(MAZUR, [[.05, .1]], [[.01, .99]], exact=True)
+
+
+def test_a_pencil_rounds_at_each_step_and_shows_the_drift():
+    e = explain(MAZUR, [[.05, .1]], [[.01, .99]], digits=3, pencil=True)
+    def three(value): return Context(prec=3, rounding=ROUND_HALF_EVEN).plus(Decimal(str(value)))
+    for line in e.lines:
+        for v in [*(v for _, v in line.takes.values()), line.value]: assert three(v) == Decimal(str(v)), line.name   # no more digits than three
+        assert three(put_in(line)) == three(line.value), line.name
+    drifted = [line for line in e.lines if line.drift()]
+    assert drifted and all(line.drift() in str(e) for line in drifted)
+    assert not any(line.drift() for line in explain(MAZUR, [[.05, .1]], [[.01, .99]], digits=3).lines)
+
+
+# ---- files
+def test_json_is_as_the_schema_says():
+    jsonschema = pytest.importorskip('jsonschema')
+    from backprop_book.explain import SCHEMA
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    for seed in range(500, 506):
+        net, X, Y, loss, how = problem(seed)
+        data = json.loads(explain(net, X, Y, loss, **how).json())
+        jsonschema.validate(data, SCHEMA)
+        with pytest.raises(jsonschema.ValidationError): jsonschema.validate({**data, 'version': 0}, SCHEMA)
+
+
+@pytest.mark.parametrize('suffix', ['.md', '.tex', '.html', '.json'])
+def test_a_file_is_written_once(tmp_path, suffix):
+    e, path = explain(MAZUR, [[.05, .1]], [[.01, .99]]), tmp_path/f'worked{suffix}'
+    e.write(path)
+    before = path.read_bytes()
+    with pytest.raises(FileExistsError, match='overwrite=True'): explain(MAZUR, [[.1, .1]], [[.01, .99]]).write(path)
+    assert path.read_bytes() == before
+    e.write(path, overwrite=True)
+    assert path.read_bytes() == before and before.decode('utf-8')
+    with pytest.raises(ValueError, match='.pdf'): e.write(tmp_path/'worked.pdf')
+
+
+def test_the_locale_does_not_matter():
+    code = """if True:
+        import locale, sys, hashlib
+        try: locale.setlocale(locale.LC_ALL, '')
+        except locale.Error: pass
+        sys.path.insert(0, 'tests')
+        from test_explain import MAZUR, explain
+        e = explain(MAZUR, [[.05, .1]], [[.01, .99]])
+        print(hashlib.sha256(''.join([str(e), e.markdown(), e.latex(), e.html(), e.json()]).encode()).hexdigest())"""
+    said = {subprocess.run([sys.executable, '-c', code], env={**os.environ, 'LC_ALL': name, 'PYTHONUTF8': '0'}, capture_output=True,
+                           text=True, check=True).stdout for name in ('C', 'C.UTF-8', 'de_DE.UTF-8')}
+    assert len(said) == 1
+
+
+def test_latex_compiles(tmp_path):
+    if not shutil.which('pdflatex'):
+        warnings.warn('NO TeX ON THIS MACHINE: THAT THE LATEX COMPILES WAS NOT CHECKED', pytest.PytestWarning)
+        pytest.skip('pdflatex is missing: LaTeX was not compiled')
+    for seed in (1, 2, 3, 44):   # a batch, softmax, layered names, Adam
+        net, X, Y, loss, how = problem(seed)
+        (tmp_path/'e.tex').write_text(explain(net, X, Y, loss, **how).latex(), encoding='utf-8')
+        run = subprocess.run(['pdflatex', '-interaction=nonstopmode', '-halt-on-error', 'e.tex'], cwd=tmp_path, capture_output=True, text=True)
+        assert run.returncode == 0 and (tmp_path/'e.pdf').stat().st_size > 10_000, run.stdout[-2000:]
+        assert 'Overfull' not in run.stdout, [line for line in run.stdout.splitlines() if 'Overfull' in line]
+
+
+# ---- in a browser
+@pytest.mark.house
+def test_the_page_stands_alone_in_a_real_browser(browser, tmp_path):
+    net, X, Y, loss, how = problem(6)
+    path = tmp_path/'worked.html'
+    e = explain(net, X, Y, loss, **how)
+    e.write(path)
+    for scheme in ('light', 'dark'):
+        page, asked, errors = browser.new_page(color_scheme=scheme, viewport=dict(width=390, height=800)), [], []
+        page.on('request', lambda request: asked.append(request.url))
+        page.on('pageerror', lambda error: errors.append(str(error)))
+        page.on('console', lambda message: errors.append(message.text) if message.type == 'error' else None)
+        page.goto(path.as_uri())
+        for fold in page.query_selector_all('details'): fold.evaluate('d => d.open = true')
+        assert asked == [path.as_uri()] and not errors
+        fractions = page.query_selector_all('mfrac')   # typeset: a numerator stands above its denominator
+        assert fractions and all(f.evaluate('f => f.children[0].getBoundingClientRect().bottom <= f.children[1].getBoundingClientRect().top + 1') for f in fractions)
+        assert not page.query_selector_all('merror') and page.evaluate('document.documentElement.scrollWidth') <= 390
+        colours = page.evaluate("[getComputedStyle(document.body).color, getComputedStyle(document.body).backgroundColor]")
+        lights = [sum(map(int, re.findall(r'\d+', c)[:3])) for c in colours]
+        assert (lights[0] > lights[1]) == (scheme == 'dark') and abs(lights[0] - lights[1]) > 400
+        page.close()

@@ -1,0 +1,285 @@
+"""Sheets and keys agree and are the same from the same seed; marks are fair; misconceptions are named rightly."""
+import hashlib
+import math
+import os
+import shutil
+import subprocess
+import sys
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from backprop_book.diagnose import CATALOGUE
+from backprop_book.explain import latex_of
+from backprop_book.loss import logistic_loss, softmax_cross_entropy
+from backprop_book.network import forward, loss_and_grads
+from backprop_book.transfer import identity, leaky_relu, relu, sigmoid, softplus, tanh
+from backprop_book.worksheet import PLACES, Worksheet, hypotheses, learner, mark, read_answers, read_number, worksheet
+
+SHAPES = [dict(), dict(widths=(2, 2, 2)), dict(widths=(2, 3, 1), transfer=[relu, identity]), dict(widths=(2, 2, 2, 1), transfer=tanh),
+          dict(rows=2), dict(widths=(2, 2, 2), loss=softmax_cross_entropy), dict(widths=(3, 2, 1), transfer=tanh, loss=logistic_loss),
+          dict(transfer=[leaky_relu(.1), identity]), dict(transfer=softplus, digits=4, biases='frozen'), dict(widths=(2, 1), biases='absent')]
+IDS = [', '.join(f'{k} {v}' for k, v in shape.items()) or 'as it comes' for shape in SHAPES]
+MISTAKES = {m.name: m for m in CATALOGUE}
+
+
+@pytest.mark.parametrize('shape', SHAPES, ids=IDS)
+def test_the_same_seed_gives_the_same_sheet(shape):
+    one, two = worksheet(3, **shape), worksheet(3, **shape)
+    assert [one.markdown(), one.latex(), one.html(), one.form()] == [two.markdown(), two.latex(), two.html(), two.form()]
+    assert one.blanks != worksheet(4, **shape).blanks
+
+
+@pytest.mark.parametrize('locale', ['C', 'de_DE.UTF-8'])
+def test_no_locale_changes_a_sheet(locale):
+    code = 'import hashlib; from backprop_book.worksheet import worksheet; s = worksheet(5); print(hashlib.sha256((s.html() + s.latex()).encode()).hexdigest())'
+    got = subprocess.run([sys.executable, '-c', code], env={**os.environ, 'LC_ALL': locale}, capture_output=True, text=True, check=True).stdout
+    sheet = worksheet(5)
+    assert got.strip() == hashlib.sha256((sheet.html() + sheet.latex()).encode()).hexdigest()
+
+
+@pytest.mark.parametrize('shape', SHAPES, ids=IDS)
+@pytest.mark.parametrize('seed', range(3))
+def test_numbers_are_kind(shape, seed):
+    sheet = worksheet(seed, **shape)
+    weights = np.abs(np.concatenate([layer.W.ravel() for layer in sheet.net]))
+    assert len({*weights}) == weights.size and not {0., 1.} & {*weights}
+    assert all(len(repr(float(w))) <= 4 for w in weights)   # two decimals at most
+    assert not {0., 1., -1.} & {*sheet.X.ravel()}
+    trace = forward(sheet.net, sheet.X)
+    for layer, Z in zip(sheet.net[:-1], trace.Z):
+        if 'Piecewise' in layer.transfer.formula: assert (Z > 0).any() and (Z < 0).any()
+        if layer.transfer in (sigmoid, tanh): assert .1 <= np.abs(Z).min() and np.abs(Z).max() <= 2.5
+    assert any(g.W.any() for g in loss_and_grads(sheet.net, sheet.X, sheet.Y, sheet.settings['loss'])[1])
+
+
+@pytest.mark.parametrize('shape', SHAPES, ids=IDS)
+def test_the_key_is_right(shape):
+    "Against the network's own gradients, which share no code with the pencil: to the drift of a few roundings"
+    sheet = worksheet(1, **shape)
+    grads = loss_and_grads(sheet.net, sheet.X, sheet.Y, sheet.settings['loss'])[1]
+    for line in sheet.explanation.lines:
+        if line.kind != 'dW': continue
+        layer, _, index = line.at
+        assert float(line.full) == pytest.approx(grads[layer].W[index], rel=1e-12, abs=1e-15)
+        assert float(line.value) == pytest.approx(grads[layer].W[index], rel=.05, abs=1e-15)   # five roundings, each up to half a per cent
+
+
+@pytest.mark.parametrize('shape', SHAPES, ids=IDS)
+def test_the_key_gets_full_marks(shape):
+    sheet = worksheet(2, **shape)
+    for answers in (sheet.blanks, learner(sheet), learner(sheet, pencil=False), {k: v for k, v in enumerate(sheet.blanks.values(), 1)}):
+        marking = sheet.mark(answers)
+        assert marking.score == 1 and not marking.causes and not marking.notes
+
+
+@pytest.mark.parametrize('place', [*PLACES, 'slope', 'delta_h1', "w1'", 'dE/dw5'])
+def test_blanks_and_key_agree_in_every_format(place):
+    sheet = worksheet(6, blanks=place)
+    n = len(sheet.blanks)
+    assert sheet.html('sheet').count('<span></span>') == sheet.latex('sheet').count('\\blank\n') == sheet.markdown('sheet').count('&emsp;<br>') == n
+    lines = {line.name.plain: line for line in sheet.lines}
+    for name, value in sheet.blanks.items():
+        text = lines[name].text(lines[name].value)
+        assert float(text) == value
+        assert f'= {latex_of(text)}$' in sheet.markdown('key') and f'= {latex_of(text)}$' in sheet.latex('key')
+
+
+def test_what_no_box_needs_is_not_printed():
+    sheet = worksheet(6, blanks='delta_o1')
+    shown = {line.name.plain for line in sheet.lines}
+    assert 'dE/da_o1' in shown and not {'dE/dw5', "w5'", 'E', 'delta_h1'} & shown
+    assert "z_h1" not in worksheet(6, blanks='z_h2').form()
+
+
+def test_hints_print_the_rule_and_only_then():
+    assert 'w_{1} x_{1}' in worksheet(6, hints=True).markdown('sheet') and 'w_{1} x_{1}' not in worksheet(6).markdown('sheet')
+
+
+def test_relu_asks_for_zeros_and_ones_and_takes_the_sign_from_the_learner():
+    sheet = worksheet(4, (2, 2, 1), [relu, identity])
+    dead = next(n for n in ('z_h1', 'z_h2') if sheet.blanks[n] < 0)
+    unit = dead[2:]
+    marking = sheet.mark(learner(sheet, slips={dead: -sheet.blanks[dead]}))
+    assert marking.points == len(sheet.blanks) - 1 and marking.verdicts[f'a_{unit}'] == 'carried'
+
+
+@pytest.mark.parametrize('shape', SHAPES, ids=IDS)
+def test_one_slip_costs_one_point_wherever_it_is(shape):
+    sheet = worksheet(5, **shape)
+    for pencil in (True, False):
+        for name, value in sheet.blanks.items():
+            marking = sheet.mark(learner(sheet, slips={name: 1.23*value + .5}, pencil=pencil))
+            assert marking.verdicts[name] == 'wrong' and marking.points >= len(sheet.blanks) - 1, (name, marking)
+
+
+def test_a_second_slip_costs_a_second_point():
+    sheet = worksheet(5)
+    marking = sheet.mark(learner(sheet, slips={'z_h1': 2.2, 'delta_h2': .5}))
+    assert marking.points == len(sheet.blanks) - 2
+
+
+def test_missing_answers_are_missing_and_the_rest_is_carried_over_them():
+    sheet = worksheet(5)
+    answers = learner(sheet, slips={'z_h1': 2.2})
+    del answers['a_h1']
+    marking = sheet.mark(answers)
+    assert marking.verdicts['a_h1'] == 'missing' and marking.points == len(sheet.blanks) - 2
+    assert sheet.mark({}).points == 0 and {*sheet.mark({}).verdicts.values()} == {'missing'}
+
+
+def numbers_for(sheet, sound):
+    "What mistakes that take a number are given"
+    largest = max(abs(v) for n, v in sound.items() if n.startswith('dE/dw'))
+    n = len(sheet.X)
+    return dict(lr=[.5], k=[3], decay=[.1], factor=[.1], bound=[largest/2], norm=[largest/2], size=[k for k in range(2, n) if n % k])
+
+
+def shows(a, b, digits):
+    "Whether an answer differs by more than two units of its last digit: less, no marker can see"
+    return any(abs(a[n] - b[n]) > (2.001*10.**(math.floor(math.log10(abs(b[n]))) - digits + 1) if b[n] else 0) for n in b)
+
+
+@pytest.mark.parametrize('shape', SHAPES, ids=IDS)
+def test_misconceptions_are_named(shape):
+    "Every mistake of the catalogue that changes an answer, at every layer; pencil and calculator"
+    named = total = 0
+    for seed, pencil in [(11, True), (12, False)]:
+        sheet = worksheet(seed, **shape)
+        sound = learner(sheet, pencil=pencil)
+        for mistake, layers, fitted in hypotheses(sheet, numbers_for(sheet, sound)):
+            answers = learner(sheet, [(mistake, layers)], pencil=pencil, fitted=fitted)
+            if not shows(answers, sound, sheet.settings['digits']): continue
+            total += 1
+            named += mistake.name in [c.name for c in sheet.mark(answers).causes]
+    assert named >= .9*total and total > 20, (named, total)
+
+
+def test_every_entry_of_the_catalogue_is_tried():
+    sheet = worksheet(1, (2, 3, 2), [relu, identity], rows=3)
+    tried = {m.name for m, *_ in hypotheses(sheet, dict.fromkeys(('lr', 'k', 'decay', 'factor', 'bound', 'norm', 'size'), [2.]))}
+    assert tried == {m.name for m in CATALOGUE if not m.needs}
+
+
+def test_slips_are_not_taken_for_misconceptions():
+    rng = np.random.default_rng(0)
+    blamed = slips = 0
+    for seed in range(6):
+        sheet = worksheet(seed)
+        for name in rng.choice([*sheet.blanks], 8, replace=False):
+            slips += 1
+            blamed += bool(sheet.mark(learner(sheet, slips={name: float(sheet.blanks[name]*rng.uniform(1.05, 3))})).causes)
+    assert blamed <= .05*slips
+
+
+def test_a_misconception_is_named_after_a_slip_in_the_forward_pass():
+    sheet = worksheet(7)
+    marking = sheet.mark(learner(sheet, [(MISTAKES['the slope forgotten'], (0,))], slips={'z_h1': 1.7}))
+    assert 'the slope forgotten' in [c.name for c in marking.causes] and 'slip' in marking.notes[0]
+
+
+def test_two_misconceptions_are_not_guessed_at():
+    sheet = worksheet(7)
+    marking = sheet.mark(learner(sheet, [(MISTAKES['the slope forgotten'], (0,)), (MISTAKES['the sign, in W'], (1,))]))
+    assert not marking.causes and marking.notes[-1].startswith('No single mistake')
+
+
+def test_a_right_slope_that_is_not_used():
+    sheet = worksheet(7)
+    answers = learner(sheet, [(MISTAKES['the slope forgotten'], (0,))])
+    answers.update({n: v for n, v in sheet.blanks.items() if n.startswith("f'")})
+    assert 'the slope forgotten' in [c.name for c in sheet.mark(answers).causes]
+
+
+@pytest.mark.parametrize('answer, value', [(.125, .125), ('1/8', .125), ('0,125', .125), ('.125', .125), (' 1.25e-1 ', .125), ('1,25 · 10^-1', .125), ('1.25*10**-1', .125),
+                                           ('\u22120.5', -.5), ('-1/4', -.25), (Fraction(1, 8), .125), (np.float32(.5), .5), (3, 3.), ('', None), ('  ', None), (None, None)])
+def test_answers_that_are_read(answer, value): assert read_number(answer) == value
+
+
+@pytest.mark.parametrize('answer', ['abc', '1/0', '1 000', '12 %', 'nan', 'inf', '1.2.3', '1,2,3', '0x10', '1e999', True, float('nan'), float('inf'), [1], 1j, b'1'])
+def test_answers_that_are_refused(answer):
+    with pytest.raises(ValueError, match=r'box 2 \(a_h1\).*is no number: write it as'): mark({'a_h1': answer}, 7)
+
+
+def test_a_decimal_comma_is_said():
+    assert any('"0,5" was read as 0.5' in note for note in mark({'a_h1': '0,5'}, 7).notes)
+
+
+@pytest.mark.parametrize('answers, message', [({'z_h9': 1}, "no box 'z_h9'; did you mean 'z_h"), ({99: 1}, 'numbered 1 to 33'), ({0: 1}, 'no box 0'),
+                                              ({'z_h1': 1, 1: 2}, r'box 1 \(z_h1\) is answered twice')])
+def test_boxes_that_do_not_exist(answers, message):
+    with pytest.raises(ValueError, match=message): mark(answers, 7)
+
+
+def test_answers_must_be_a_dict():
+    with pytest.raises(TypeError, match='answers must be a dict'): mark([1, 2], 7)
+
+
+@pytest.mark.parametrize('settings, message', [
+    (dict(blanks='detlas'), "did you mean 'deltas'"), (dict(blanks=()), 'blanks is empty'), (dict(blanks='everything else'), 'choose from forward'),
+    (dict(widths=(2,)), 'widths is'), (dict(widths=(2, 0)), 'each of widths must be a whole number'), (dict(widths=(6, 6, 2)), 'too many for a pencil'),
+    (dict(digits=1), 'digits must be'), (dict(rows=0), 'rows must be'), (dict(rows=1.5), 'rows must be'), (dict(lr=0), 'lr is 0'), (dict(biases='layer'), 'biases is'),
+    (dict(transfer=[tanh]), '1 transfer functions for 2 layers'), (dict(loss=softmax_cross_entropy), 'two outputs'), (dict(seed=-1), 'seed must be'), (dict(seed='7'), 'seed must be'),
+    (dict(names='funny'), 'names must be')])
+def test_settings_that_make_no_sheet(settings, message):
+    with pytest.raises(ValueError, match=message): worksheet(**{'seed': 7, **settings})
+
+
+def test_parts_and_files(tmp_path):
+    sheet = worksheet(7)
+    assert isinstance(sheet, Worksheet) and 'Key' not in sheet.html('sheet') and 'Fill in' not in sheet.html('key')
+    with pytest.raises(ValueError, match='choose from both, sheet, key'): sheet.html('half')
+    for suffix in ('.md', '.tex', '.html'):
+        path = sheet.write(tmp_path/f'sheet{suffix}')
+        before = path.read_bytes()
+        with pytest.raises(FileExistsError, match='exists'): sheet.write(path, part='key')
+        assert path.read_bytes() == before and b'\r' not in before
+        sheet.write(path, part='key', overwrite=True)
+        assert path.read_bytes() != before
+    with pytest.raises(ValueError, match='ends in .doc'): sheet.write(tmp_path/'sheet.doc')
+
+
+def test_the_page_asks_for_nothing_from_elsewhere():
+    page = worksheet(7).html()
+    assert 'http' not in page.replace('http://www.w3.org/1998/Math/MathML', '') and '<script' not in page and 'break-before: page' in page
+
+
+def test_a_marking_shows_itself():
+    marking = mark({'z_h1': 99.}, 7)
+    assert repr(marking).startswith('0 of 33 points') and marking._repr_markdown_().startswith('**0 of 33 points**')
+    assert marking.table.rows[0][:4] == ['1', 'z_h1', '99', 'wrong'] and marking.score == 0
+
+
+def test_read_answers_leaves_out_what_is_not_written():
+    assert read_answers(worksheet(7), {1: '', 2: None, 3: 1}) == ({'z_h2': 1.}, [])
+
+
+@pytest.mark.house
+@pytest.mark.parametrize('shape', [dict(), dict(widths=(2, 2, 2), rows=2, hints=True, names='layered')])
+def test_sheet_and_key_print_on_pages_of_their_own(browser, tmp_path, shape):
+    "A sheet and its key together have as many pages as each alone; nothing is fetched; it fits a phone"
+    sheet, pages = worksheet(8, **shape), {}
+    for part in ('both', 'sheet', 'key'):
+        path = sheet.write(tmp_path/f'{part}.html', part)
+        page, asked, errors = browser.new_page(viewport=dict(width=390, height=800)), [], []
+        page.on('request', lambda request: asked.append(request.url))
+        page.on('pageerror', lambda error: errors.append(str(error)))
+        page.goto(path.as_uri())
+        assert asked == [path.as_uri()] and not errors and not page.query_selector_all('merror')
+        assert page.evaluate('document.documentElement.scrollWidth') <= 390
+        boxes = page.query_selector_all('.answer span')
+        assert len(boxes) == (0 if part == 'key' else len(sheet.blanks)) and all(box.bounding_box()['height'] > 30 for box in boxes)
+        pages[part] = page.pdf(format='A4').count(b'/Type /Page\n')
+        page.close()
+    assert pages['both'] == pages['sheet'] + pages['key'] and min(pages.values()) > 0
+
+
+def test_the_latex_compiles(tmp_path):
+    if not shutil.which('pdflatex'):
+        if os.environ.get('CI'): pytest.fail('no pdflatex on this machine, and CI must have one')
+        pytest.skip('no pdflatex on this machine: THE LATEX WAS NOT COMPILED')
+    for k, shape in enumerate(SHAPES):
+        path = worksheet(k, hints=k % 2 == 0, **shape).write(tmp_path/f'{k}.tex')
+        run = subprocess.run(['pdflatex', '-interaction=nonstopmode', '-halt-on-error', path.name], cwd=tmp_path, capture_output=True, text=True)
+        assert run.returncode == 0, run.stdout[-2000:]
