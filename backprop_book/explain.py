@@ -4,9 +4,9 @@
 __all__ = ['DIGITS', 'SCHEMA', 'MOST', 'MOST_LINES', 'as_written', 'rounded', 'text_of', 'latex_of', 'Pass', 'Name', 'Line',
            'Drawing', 'Explanation', 'explain']
 
-# %% ../nbs/12_your_network.ipynb #5b6b490b
+# %% ../nbs/12_your_network.ipynb #a8ea38a0
 import functools, html, json, math, re
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from fractions import Fraction
 from numbers import Integral
@@ -151,84 +151,85 @@ def _read_optimizer(optimizer):
     lr, *others = match[2].split(', ')
     return _RULES[match[1]], dict(lr=lr, **dict(number.split('=') for number in others))
 
-# %% ../nbs/12_your_network.ipynb #55537353
-class _Runner:
-    "One network's arithmetic, with fractions or with mpmath's numbers; `keep` sees every value"
-    def __init__(self, net, X, Y, loss, optimizer, biases, exact, keep):
-        self.net, self.biases, self.exact, self.keep, self.memory = net, biases, exact, keep, {}
-        formula, slopes, letters = _loss_texts(loss, Y.shape[1])
-        self.by_row = not isinstance(loss.slope, str)
-        self.loss = self.read(formula, letters, loss)
-        self.loss_slopes = [self.read(text, letters, loss) for text in slopes]
-        self.f = [self.read(l.transfer.formula, 'z', l.transfer) for l in net]
-        self.slope = [self.read(*_slope_text(l.transfer), l.transfer) for l in net]
-        rules, numbers = _read_optimizer(optimizer)
-        self.numbers = {name: as_written(x, exact) for name, x in numbers.items()}
-        letters = ['p', 'g', 'm', 'v', 'mhat', 'vhat', 't', *numbers]
-        self.rules = {made: self.read(text, letters, optimizer) for made, text in rules.items()}
-        self.X, self.Y, self.W, self.b = [self.given(a) for a in (X, Y)] + [
-            [self.given(getattr(l, name)) for l in net] for name in 'Wb']
-    def read(self, text, letters, whose): return _function(text, letters, self.exact, whose)
-    def given(self, array): return _each(lambda x: self.keep(as_written(x, self.exact)), array)
-    def kept(self, array): return _each(self.keep, array)
+# %% ../nbs/12_your_network.ipynb #2a09ada1
+def _prepared(net, X, Y, loss, optimizer, biases, exact, keep):
+    "What a run needs: formulas as functions, numbers as they were written; `keep` sees each value"
+    def read(text, letters, whose): return _function(text, letters, exact, whose)
+    def given(array): return _each(lambda x: keep(as_written(x, exact)), array)
+    formula, slopes, letters = _loss_texts(loss, Y.shape[1])
+    rules, numbers = _read_optimizer(optimizer)
+    known = [*_STATE, 't', *numbers]
+    return SimpleNamespace(
+        net=net, biases=biases, keep=keep, by_row=not isinstance(loss.slope, str), memory={},
+        zero=as_written(0, exact), X=given(X), Y=given(Y), W=[given(l.W) for l in net],
+        b=[given(l.b) for l in net], loss=read(formula, letters, loss),
+        loss_slopes=[read(text, letters, loss) for text in slopes],
+        f=[read(l.transfer.formula, 'z', l.transfer) for l in net],
+        slope=[read(*_slope_text(l.transfer), l.transfer) for l in net], rules_text=rules,
+        rules={made: read(text, known, optimizer) for made, text in rules.items()},
+        numbers={name: as_written(x, exact) for name, x in numbers.items()})
 
-    def forward(self):
-        Z, A = [], [self.X]
-        for W, b, f in zip(self.W, self.b, self.f):
-            Z.append(self.kept(A[-1] @ W + b))               # (n, n_out)
-            A.append(self.kept(_each(f, Z[-1])))             # (n, n_out)
-        parts = self.kept(self.of_rows([self.loss], A[-1]))  # (n, n_out) or (n, 1)
-        return dict(W=list(self.W), b=list(self.b), Z=Z, A=A, parts=parts,
-                    E=self.keep(parts.sum()/len(self.X)))
+def _forward(r):
+    Z, A = [], [r.X]
+    for W, b, f in zip(r.W, r.b, r.f):
+        Z.append(_each(r.keep, A[-1] @ W + b))                    # (n, n_out)
+        A.append(_each(r.keep, _each(f, Z[-1])))                  # (n, n_out)
+    parts = _each(r.keep, _of_rows(r, [r.loss], A[-1]))           # (n, n_out) or (n, 1)
+    E = r.keep(parts.sum()/len(r.X))
+    return dict(W=list(r.W), b=list(r.b), Z=Z, A=A, parts=parts, E=E)
 
-    def of_rows(self, fs, A):
-        "Each of `fs` of every row's outputs and targets; or the one, of every output and target"
-        if not self.by_row: return _each(fs[0], A, self.Y)
-        out = np.empty((len(A), len(fs)), dtype=object)
-        out[:] = [[f(*a, *y) for f in fs] for a, y in zip(A, self.Y)]
-        return out
+def _of_rows(r, fs, A):
+    "Each of `fs` of every row's outputs and targets; or the one, of every output and target"
+    if not r.by_row: return _each(fs[0], A, r.Y)
+    out = np.empty((len(A), len(fs)), dtype=object)
+    out[:] = [[f(*a, *y) for f in fs] for a, y in zip(A, r.Y)]
+    return out
 
-    def backward(self, Z, A):
-        back, dA = [], self.of_rows(self.loss_slopes, A[-1])/len(A[0])
-        for i in reversed(range(len(Z))):
-            dA = self.kept(dA)                                                # (n, n_out)
-            letter = _slope_text(self.net[i].transfer)[1]
-            slope = self.kept(_each(self.slope[i], A[i+1] if letter == 'a' else Z[i]))
-            delta = self.kept(dA*slope)                                       # (n, n_out)
-            db = delta.sum(0) if self.biases != 'layer' else np.full(len(delta[0]), delta.sum())
-            back.append((dA, slope, delta, self.kept(A[i].T @ delta), self.kept(db)))
-            dA = delta @ self.W[i].T                                          # (n, n_in)
-        return dict(zip(('dA', 'slope', 'delta', 'dW', 'db'), map(list, zip(*back[::-1]))))
+def _backward(r, Z, A):
+    back, dA = [], _of_rows(r, r.loss_slopes, A[-1])/len(A[0])
+    for i in reversed(range(len(Z))):
+        dA = _each(r.keep, dA)                                    # (n, n_out)
+        source = A[i+1] if _slope_text(r.net[i].transfer)[1] == 'a' else Z[i]
+        slope = _each(r.keep, _each(r.slope[i], source))
+        delta = _each(r.keep, dA*slope)                           # (n, n_out)
+        db = delta.sum(0) if r.biases != 'layer' else np.full(len(delta[0]), delta.sum())
+        back.append((dA, slope, delta, _each(r.keep, A[i].T @ delta), _each(r.keep, db)))
+        dA = delta @ r.W[i].T                                     # (n, n_in)
+    return dict(zip(('dA', 'slope', 'delta', 'dW', 'db'), map(list, zip(*back[::-1]))))
 
-    def update(self, t, dW, db):
-        moved = {}
-        for i in range(len(self.net)):
-            moved[i, 'W'] = self.move((i, 'W'), self.W[i], dW[i], t)
-            self.W[i] = moved[i, 'W']['p']
-            if self.biases in ('frozen', 'absent'): continue
-            moved[i, 'b'] = self.move((i, 'b'), self.b[i], db[i], t)
-            self.b[i] = moved[i, 'b']['p']
-        return moved
+# %% ../nbs/12_your_network.ipynb #86948077
+_STATE = ('p', 'g', 'm', 'v', 'mhat', 'vhat')
 
-    def move(self, key, p, g, t):
-        zero = as_written(0, self.exact)
-        state = dict.fromkeys(('m', 'v', 'mhat', 'vhat'), np.full(p.shape, zero))
-        state.update(self.memory.get(key, {}), p=p, g=g)
-        now = (as_written(t, self.exact), *self.numbers.values())
-        for made, rule in self.rules.items():
-            arrays = [state[name] for name in ('p', 'g', 'm', 'v', 'mhat', 'vhat')]
-            state[made] = self.kept(_each(lambda *xs: rule(*xs, *now), *arrays))
-        self.memory[key] = {name: state[name] for name in ('m', 'v')}
-        return {made: state[made] for made in self.rules}
+def _move(r, key, p, g, t):
+    "One array of parameters, by the rules of the optimizer"
+    state = dict.fromkeys(_STATE, np.full(p.shape, r.zero)) | r.memory.get(key, {})
+    state |= dict(p=p, g=g)
+    for made, rule in r.rules.items():
+        state[made] = _each(lambda *xs: r.keep(rule(*xs, t, *r.numbers.values())),
+                            *(state[name] for name in _STATE))
+    r.memory[key] = {name: state[name] for name in ('m', 'v')}
+    return {made: state[made] for made in r.rules}
 
-    def run(self, updates):
-        passes = []
-        for t in range(1, updates + 1):
-            numbers = self.forward()
-            numbers |= self.backward(numbers['Z'], numbers['A'])
-            passes.append(Pass(**numbers, moved=self.update(t, numbers['dW'], numbers['db'])))
-        return [*passes, Pass(**self.forward())]
+def _update(r, t, dW, db):
+    moved = {}
+    for i in range(len(r.net)):
+        moved[i, 'W'] = _move(r, (i, 'W'), r.W[i], dW[i], t)
+        r.W[i] = moved[i, 'W']['p']
+        if r.biases in ('frozen', 'absent'): continue
+        moved[i, 'b'] = _move(r, (i, 'b'), r.b[i], db[i], t)
+        r.b[i] = moved[i, 'b']['p']
+    return moved
 
+def _run(r, updates):
+    passes = []
+    for t in range(1, updates + 1):
+        numbers = _forward(r)
+        numbers |= _backward(r, numbers['Z'], numbers['A'])
+        moved = _update(r, r.zero + t, numbers['dW'], numbers['db'])
+        passes.append(Pass(**numbers, moved=moved))
+    return [*passes, Pass(**_forward(r))]
+
+# %% ../nbs/12_your_network.ipynb #1f442a5a
 def _values(passes):
     "What some passes computed for every neuron and row, one number after the other"
     for p in passes:
@@ -251,7 +252,21 @@ def _settled(make):
     raise ValueError('the numbers saturate: some need more than 1000 digits to be told from 0 or 1.'
                      ' Make the inputs or the weights smaller')
 
-# %% ../nbs/12_your_network.ipynb #b0b0bbd4
+def _numbers(net, X, Y, loss, optimizer, updates, biases, digits, exact, pencil):
+    "The passes as written, the passes without rounding, and what computed them"
+    def made(keep):
+        runs.append(_prepared(net, X, Y, loss, optimizer, biases, exact, keep))
+        return _run(runs[-1], updates)
+    runs = []
+    if exact:
+        passes = made(lambda v: v)
+        return passes, passes, runs[-1]
+    full, dps = _settled(made)
+    if not pencil: return full, full, runs[-1]
+    with mpmath.workdps(dps):
+        return made(lambda v: mpmath.mpf(str(rounded(v, digits)))), full, runs[-1]
+
+# %% ../nbs/12_your_network.ipynb #e9c8a1ab
 @dataclass(frozen=True)
 class Name:
     "What a quantity is called"
@@ -304,9 +319,8 @@ class _Names:
     def part(self, j, t, r):
         if j is not None: return self.of('e', len(self.widths) - 2, j, t, r)
         return _named('e', 'e', t, f'[{r+1}]' if self.n > 1 else '')
-    def weights(self, l, j): return [self.W(l, i, j).plain for i in range(self.widths[l])]
 
-# %% ../nbs/12_your_network.ipynb #a4271bba
+# %% ../nbs/12_your_network.ipynb #79cf5bcf
 def _cut(terms, dots, most=12):
     "A long sum with dots in its middle"
     return terms if len(terms) <= most else [*terms[:3], dots, terms[-1]]
@@ -352,10 +366,10 @@ def _bare(text):
     text = re.sub(r'\^\{\\left\((-[^()]*)\\right\)\}', r'^{\1}', text)
     power = r'\\left\((\d[\d.]* \\times 10\^\{-?\d+\})\\right\)'
     text = re.sub(r'\\sqrt\{' + power + r'\}', r'\\sqrt{\1}', text)
-    return re.sub(r'(?<=\+ )' + power + r'(?= [+-]|\}|$)', r'\1', text)
+    return re.sub(r'(?<=\+ )' + power + r'(?= [+-]|\}|\\end|$)', r'\1', text)
 
 def _escaped(text): return re.sub(r'([\\`*_{}\[\]<>#|$~])', r'\\\1', text)
-def _width(latex): return len(re.sub(r'\\[a-zA-Z]+ ?|[{}_^]', '', latex))
+def _width(latex): return len(re.sub(r'[{}_^]', '', re.sub(r'\\[a-zA-Z]+ ?', '-', latex)))
 
 # %% ../nbs/12_your_network.ipynb #f4720c4d
 _GREEK = dict(lr=r'\eta', beta=r'\beta', beta1=r'\beta_1', beta2=r'\beta_2', rho=r'\rho',
@@ -416,7 +430,7 @@ class Line:
         rows = rf'\begin{{aligned}}{self.equation(28)}\end{{aligned}}'
         return f'{_escaped(self.words)}\n\n$$\n{rows}\n$$\n'
 
-# %% ../nbs/12_your_network.ipynb #6710857e
+# %% ../nbs/12_your_network.ipynb #18e31a1b
 def _sum(terms):
     terms = list(terms)
     return terms[0] if len(terms) == 1 else sp.Add(*terms, evaluate=False)
@@ -443,29 +457,20 @@ def _on_branch(expr, takes):
     def either(c, yes, no): return yes if holds(c) else no
     return expr.replace(sp.ITE, either).replace(sp.Piecewise, arm), list(dict.fromkeys(found))
 
-_HATS = dict(m='m', v='v', mhat=r'\hat m', vhat=r'\hat v')
-_WHY = dict(m='The running mean of the slopes in {}.', v='What is remembered of the slopes in {}.',
-            mhat='That mean, corrected for its beginning at 0.',
-            vhat='That mean square, corrected for its beginning at 0.',
-            p='{} moves against its slope.')
-
+# %% ../nbs/12_your_network.ipynb #35363754
 class _Teller:
-    "Writes the lines of a pass, in the order in which one would write them by hand"
+    "What the lines are written from; `t`, `phase`, `p` and `full` say where it is"
     def __init__(self, net, loss, Y, names, digits, exact, only):
         self.net, self.loss, self.N, self.digits, self.exact = net, loss, names, digits, exact
         self.only, self.last, self.lines, self.takes, self.Y = only, len(net) - 1, [], {}, Y
         self.by_row = not isinstance(loss.slope, str)
-
-    # what is wanted, and where it is
     def wants(self, name): return self.only is None or name in self.only
-    def wants_weight(self, l, j, w):   # a neuron that is asked for brings up to 12 weights
-        return self.wants(w) or (self.wants(self.N.unit(l, j)) and self.N.widths[l] <= 12)
     def row(self, r): return f', row {r+1}' if self.N.n > 1 else ''
+    def mean(self): return f', divided by the {self.N.n} rows.' if self.N.n > 1 else '.'
     def neurons(self, l):
         for r in range(self.N.n):
             for j in range(self.N.widths[l+1]):
                 if self.wants(self.N.unit(l, j)): yield r, j, self.N.unit(l, j)
-
     # quantities: a name, the value, and the value without rounding on the way
     def got(self, name, field, l, at):
         return name, getattr(self.p, field)[l][at], getattr(self.full, field)[l][at]
@@ -480,8 +485,6 @@ class _Teller:
     def W(self, l, i, j): return self.got(self.N.W(l, i, j, self.t), 'W', l, (i, j))
     def b(self, l, j): return self.got(self.N.b(l, j, self.t), 'b', l, j)
     def y(self, j, r): return self.N.of('y', self.last, j, 0, r), self.Y[r, j]
-
-    # one line
     def use(self, quantity):
         "The symbol of a quantity, which the next line takes"
         symbol = sp.Symbol(quantity[0].plain, real=True)
@@ -489,32 +492,32 @@ class _Teller:
         return symbol
     def say(self, kind, at, place, quantity, expr, words, **letters):
         "Add a line; `letters` are the formula's own, each with what stands for it"
-        own = {sp.Symbol(letter, real=True): q[:2] for letter, q in letters.items()}
-        takes = {**self.takes, **own}
+        takes = self.takes | {sp.Symbol(x, real=True): q[:2] for x, q in letters.items()}
         if expr.has(sp.Piecewise):
             expr, conditions = _on_branch(expr, takes)
             words += f' Here {" and ".join(conditions)}.'
-        held = expr.free_symbols
-        takes = {s: q for s, q in takes.items() if s in held}
+        takes = {s: q for s, q in takes.items() if s in expr.free_symbols}
         self.lines.append(Line(kind, self.t, at, self.phase, place, quantity[0], expr, takes,
                                *quantity[1:], words, self.digits, self.exact))
         self.takes = {}
 
-# %% ../nbs/12_your_network.ipynb #1af67964
+# %% ../nbs/12_your_network.ipynb #e7e2a57c
 def _tell_forward(w):
     for l, layer in enumerate(w.net):
-        f, ins = _read(layer.transfer.formula, 'z'), range(len(layer.W))
         for r, j, unit in w.neurons(l):
             at, place = (l, r, (j,)), f'layer {l+1}, neuron {unit}{w.row(r)}'
-            terms = [_times(w.use(w.W(l, i, j)), w.use(w.a(l-1, i, r))) for i in ins]
-            if w.N.biases != 'absent': terms.append(w.use(w.b(l, j)))
-            bias = '' if w.N.biases == 'absent' else ', and its bias'
-            what = _and(w.N.unit(l-1, i) for i in ins)
-            each, added = (', each', ', added up') if len(ins) > 1 else ('', '')
-            why = f'The net input of {unit}: {what}{each} times its weight{bias}{added}.'
-            w.say('z', at, place, w.z(l, j, r), _sum(terms), why)
-            why = f'The output of {unit}: {layer.transfer} of its net input.'
-            w.say('a', at, place, w.a(l, j, r), f, why, z=w.z(l, j, r))
+            _tell_net_input(w, l, j, r, at, place, unit)
+            w.say('a', at, place, w.a(l, j, r), _read(layer.transfer.formula, 'z'),
+                  f'The output of {unit}: {layer.transfer} of its net input.', z=w.z(l, j, r))
+
+def _tell_net_input(w, l, j, r, at, place, unit):
+    ins, bias = range(w.N.widths[l]), '' if w.N.biases == 'absent' else ', and its bias'
+    terms = [_times(w.use(w.W(l, i, j)), w.use(w.a(l-1, i, r))) for i in ins]
+    if bias: terms.append(w.use(w.b(l, j)))
+    each, added = (', each', ', added up') if len(ins) > 1 else ('', '')
+    what = _and(w.N.unit(l-1, i) for i in ins)
+    w.say('z', at, place, w.z(l, j, r), _sum(terms),
+          f'The net input of {unit}: {what}{each} times its weight{bias}{added}.')
 
 def _letters(w, j, r):
     "The loss's own letters, and what they stand for"
@@ -522,35 +525,30 @@ def _letters(w, j, r):
     names = _loss_texts(w.loss, w.N.widths[-1])[2]
     return dict(zip(names, [*(w.a(w.last, k, r) for k in js), *(w.y(k, r) for k in js)]))
 
-def _tell_error(w):
-    text, _, letters = _loss_texts(w.loss, w.N.widths[-1])
-    parts = []
-    for r in range(w.N.n):
-        for j in [None] if w.by_row else range(w.N.widths[-1]):
-            unit = 'this row' if w.by_row else w.N.unit(w.last, j)
-            part = w.got(w.N.part(j, w.t, r), 'parts', r, j or 0)
-            parts.append(part)
-            if not w.wants('E' if w.by_row else unit): continue
-            w.say('e', (w.last, r, () if w.by_row else (j,)),
-                     f'loss of {unit}{w.row(r)}', part, _loss_formula(w, text, letters),
-                     f'What {unit} adds to the loss, {w.loss}.', **_letters(w, j, r))
-    why = 'The loss: ' + ('the sum of these' if len(parts) > 1 else 'nothing else adds to it')
-    why += f', divided by the {w.N.n} rows.' if w.N.n > 1 else '.'
-    w.say('E', (None, None, ()), 'loss', (w.N.E(w.t), w.p.E, w.full.E),
-             _over(_sum(map(w.use, parts)), w.N.n), why)
-
 def _loss_formula(w, text, letters):
     "Of the loss; the outputs of softmax in their order, where SymPy would sort o10 before o2"
     if w.loss is not softmax_cross_entropy: return _read(text, *letters)
     return sp.parse_expr(text, {x: sp.Symbol(x, real=True) for x in letters}, evaluate=False)
 
-def _tell_slope_in_output(w, l, j, r, at, place, unit):
-    _, slopes, letters = _loss_texts(w.loss, w.N.widths[-1])
-    expr = _over(_loss_formula(w, slopes[j if w.by_row else 0], letters), w.N.n)
-    why = f'The slope of {w.loss} in the output of {unit}'
-    why += f', divided by the {w.N.n} rows.' if w.N.n > 1 else '.'
-    w.say('dA', at, place, w.dA(l, j, r), expr, why, **_letters(w, j, r))
+def _tell_part(w, r, j):
+    "What an output adds to the loss, or what a row does (`j` None)"
+    unit = 'this row' if j is None else w.N.unit(w.last, j)
+    part = w.got(w.N.part(j, w.t, r), 'parts', r, j or 0)
+    if w.wants('E' if j is None else unit):
+        text, _, letters = _loss_texts(w.loss, w.N.widths[-1])
+        w.say('e', (w.last, r, () if j is None else (j,)), f'loss of {unit}{w.row(r)}', part,
+              _loss_formula(w, text, letters), f'What {unit} adds to the loss, {w.loss}.',
+              **_letters(w, j, r))
+    return part
 
+def _tell_error(w):
+    outputs = [None] if w.by_row else range(w.N.widths[-1])
+    parts = [_tell_part(w, r, j) for r in range(w.N.n) for j in outputs]
+    why = 'The loss: ' + ('the sum of these' if len(parts) > 1 else 'nothing else adds to it')
+    w.say('E', (None, None, ()), 'loss', (w.N.E(w.t), w.p.E, w.full.E),
+          _over(_sum(map(w.use, parts)), w.N.n), why + w.mean())
+
+# %% ../nbs/12_your_network.ipynb #526aabe0
 def _tell_slope_from_successors(w, l, j, r, at, place, unit):
     after = range(w.N.widths[l+2])
     terms = [_times(w.use(w.delta(l+1, k, r)), w.use(w.W(l+1, j, k))) for k in after]
@@ -559,66 +557,77 @@ def _tell_slope_from_successors(w, l, j, r, at, place, unit):
            'the delta of each, times the weight that leads there, added up.'
     w.say('dA', at, place, w.dA(l, j, r), _sum(terms), why)
 
+# %% ../nbs/12_your_network.ipynb #6ad9b4f3
+def _tell_slope_in_output(w, l, j, r, at, place, unit):
+    _, slopes, letters = _loss_texts(w.loss, w.N.widths[-1])
+    expr = _over(_loss_formula(w, slopes[j if w.by_row else 0], letters), w.N.n)
+    why = f'The slope of {w.loss} in the output of {unit}{w.mean()}'
+    w.say('dA', at, place, w.dA(l, j, r), expr, why, **_letters(w, j, r))
+
+def _tell_delta(w, l, j, r, at, place, unit):
+    transfer, (text, letter) = w.net[l].transfer, _slope_text(w.net[l].transfer)
+    source, taken = ('output', w.a) if letter == 'a' else ('net input', w.z)
+    w.say('slope', at, place, w.slope(l, j, r), _read(text, letter),
+          f'The slope of {transfer} at {unit}, from its {source}.', **{letter: taken(l, j, r)})
+    w.say('delta', at, place, w.delta(l, j, r), _times(w.use(w.dA(l, j, r)),
+          w.use(w.slope(l, j, r))), f'The delta of {unit}: the slope of the loss in its net input.')
+
 def _tell_backward(w):
     for l in reversed(range(len(w.net))):
-        transfer, (text, letter) = w.net[l].transfer, _slope_text(w.net[l].transfer)
         for r, j, unit in w.neurons(l):
-            where = (l, j, r, (l, r, (j,)), f'layer {l+1}, neuron {unit}{w.row(r)}', unit)
-            (_tell_slope_in_output if l == w.last else _tell_slope_from_successors)(w, *where)
-            source = 'output' if letter == 'a' else 'net input'
-            w.say('slope', *where[3:5], w.slope(l, j, r), _read(text, letter),
-                     f'The slope of {transfer} at {unit}, from its {source}.',
-                     **{letter: (w.a if letter == 'a' else w.z)(l, j, r)})
-            w.say('delta', *where[3:5], w.delta(l, j, r),
-                     _times(w.use(w.dA(l, j, r)), w.use(w.slope(l, j, r))),
-                     f'The delta of {unit}: the slope of the loss in its net input.')
-        _tell_weight_slopes(w, l)
-        if w.N.biases in ('neuron', 'layer'): _tell_bias_slopes(w, l)
+            at, place = (l, r, (j,)), f'layer {l+1}, neuron {unit}{w.row(r)}'
+            tell = _tell_slope_in_output if l == w.last else _tell_slope_from_successors
+            tell(w, l, j, r, at, place, unit)
+            _tell_delta(w, l, j, r, at, place, unit)
+        _tell_slopes(w, l)
 
-def _tell_weight_slopes(w, l):
-    E, n, added = w.N.E(w.t), w.N.n, ', added over the rows' if w.N.n > 1 else ''
-    for j in range(w.N.widths[l+1]):
-        for i in range(w.N.widths[l]):
-            weight, old = w.N.W(l, i, j, w.t), w.N.W(l, i, j).plain
-            if not w.wants_weight(l, j, old): continue
-            start, end = w.N.unit(l-1, i), w.N.unit(l, j)
-            w.say('dW', (l, None, (i, j)), f'layer {l+1}, weight {old}',
-                     w.got(_slope_in(E, weight), 'dW', l, (i, j)),
-                     _sum(_times(w.use(w.a(l-1, i, r)), w.use(w.delta(l, j, r)))
-                          for r in range(n)),
-                     f'{old} leads from {start} to {end}: {start} times the delta of {end}{added}.')
+# %% ../nbs/12_your_network.ipynb #47df2a42
+def _parameters(w, l):
+    "A layer's weights and trained biases: field, index in it, indices of the line, what, its name"
+    n, m = w.N.widths[l:l+2]
+    for i, j in ((i, j) for j in range(m) for i in range(n)):
+        old = w.N.W(l, i, j).plain
+        asked = w.wants(old) or (w.wants(w.N.unit(l, j)) and n <= 12)   # a neuron's few weights
+        if asked: yield 'W', (i, j), (i, j), f'weight {old}', functools.partial(w.N.W, l, i, j)
+    if w.N.biases in ('frozen', 'absent'): return
+    shared = w.N.biases == 'layer'
+    for j in range(1 if shared else m):
+        old, served = w.N.b(l, j).plain, range(m) if shared else [j]
+        if any(map(w.wants, [old, *(w.N.unit(l, k) for k in served)])):
+            yield 'b', j, () if shared else (j,), f'bias {old}', functools.partial(w.N.b, l, j)
 
-def _biased(w, l):
-    "The biases of a layer: indices, name, and the neurons that each serves"
-    units = range(w.N.widths[l+1])
-    for j in [0] if w.N.biases == 'layer' else units:
-        served = units if w.N.biases == 'layer' else [j]
-        names = [w.N.b(l, j).plain, *(w.N.unit(l, k) for k in served)]
-        if any(map(w.wants, names)): yield j, names[0], served
+def _tell_slopes(w, l):
+    for field, index, at, what, name in _parameters(w, l):
+        terms, why = (_in_weight if field == 'W' else _in_bias)(w, l, index, what.split()[1])
+        quantity = w.got(_slope_in(w.N.E(w.t), name(w.t)), f'd{field}', l, index)
+        w.say(f'd{field}', (l, None, at), f'layer {l+1}, {what}', quantity, _sum(terms), why)
 
-def _tell_bias_slopes(w, l):
-    for j, old, served in _biased(w, l):
-        many = ', added up over all that it serves' if len(served)*w.N.n > 1 else ''
-        name = _slope_in(w.N.E(w.t), w.N.b(l, j, w.t))
-        w.say('db', (l, None, () if w.N.biases == 'layer' else (j,)),
-                 f'layer {l+1}, bias {old}', w.got(name, 'db', l, j),
-                 _sum(w.use(w.delta(l, k, r)) for r in range(w.N.n) for k in served),
-                 f'A bias adds to the net input, with slope 1: its slope is the delta{many}.')
+def _in_weight(w, l, index, name):
+    (i, j), added = index, ', added over the rows' if w.N.n > 1 else ''
+    start, end = w.N.unit(l-1, i), w.N.unit(l, j)
+    why = f'{name} leads from {start} to {end}: {start} times the delta of {end}{added}.'
+    return [_times(w.use(w.a(l-1, i, r)), w.use(w.delta(l, j, r))) for r in range(w.N.n)], why
+
+def _in_bias(w, l, j, name):
+    served = range(w.N.widths[l+1]) if w.N.biases == 'layer' else [j]
+    terms = [w.use(w.delta(l, k, r)) for r in range(w.N.n) for k in served]
+    many = ', added up over all that it serves' if len(terms) > 1 else ''
+    return terms, f'A bias adds to the net input, with slope 1: its slope is the delta{many}.'
+
+# %% ../nbs/12_your_network.ipynb #d8e613fb
+_HATS = dict(m='m', v='v', mhat=r'\hat m', vhat=r'\hat v')
+
+_WHY = dict(m='The running mean of the slopes in {}.', v='What is remembered of the slopes in {}.',
+            mhat='That mean, corrected for its beginning at 0.',
+            vhat='That mean square, corrected for its beginning at 0.',
+            p='{} moves against its slope.')
 
 def _tell_update(w, rules, numbers, before):
-    for l, layer in enumerate(w.net):
-        for j in range(w.N.widths[l+1]):
-            for i in range(w.N.widths[l]):
-                old = w.N.W(l, i, j).plain
-                if not w.wants_weight(l, j, old): continue
-                _tell_move(w, rules, numbers, before, (l, None, (i, j)), f'weight {old}', 'W',
-                          (i, j), lambda t: w.N.W(l, i, j, t))
-        for j, old, _ in _biased(w, l) if w.N.biases in ('neuron', 'layer') else ():
-            _tell_move(w, rules, numbers, before, (l, None, () if w.N.biases == 'layer' else (j,)),
-                      f'bias {old}', 'b', j, lambda t: w.N.b(l, j, t))
+    for l in range(len(w.net)):
+        for parameter in _parameters(w, l): _tell_move(w, rules, numbers, before, l, *parameter)
 
-def _tell_move(w, rules, numbers, before, at, what, field, index, name):
-    l, old, new = at[0], name(w.t), name(w.t + 1)
+def _tell_move(w, rules, numbers, before, l, field, index, at, what, name):
+    old, new = name(w.t), name(w.t + 1)
     def of(made, p): return Name(f'{made}({p.plain})', f'{_HATS[made]}({p.latex})')
     takes = dict(p=w.got(old, field, l, index), t=(Name('t', 't'), sp.Integer(w.t + 1)),
                  g=w.got(_slope_in(w.N.E(w.t), old), f'd{field}', l, index))
@@ -630,180 +639,232 @@ def _tell_move(w, rules, numbers, before, at, what, field, index, name):
         expr = sp.parse_expr(text, {k: sp.Symbol(k, real=True) for k in takes}, evaluate=False)
         values = [q.moved[l, field][made][index] for q in (w.p, w.full)]
         result = (new if made == 'p' else of(made, new), *values)
-        w.say(made, at, f'layer {l+1}, {what}', result, expr,
-                 _WHY[made].format(what.split()[1]), **takes)
+        w.say(made, (l, None, at), f'layer {l+1}, {what}', result, expr,
+              _WHY[made].format(what.split()[1]), **takes)
         takes[made] = result
 
-# %% ../nbs/12_your_network.ipynb #9b99a82b
+def _tell(w, passes, full, runner):
+    "The lines of all passes"
+    for t, (w.p, w.full) in enumerate(zip(passes, full, strict=True)):
+        w.t, after = t, f' after {t} update{"s"*(t > 1)}'*(t > 0)
+        w.phase = f'Forward pass{after}'
+        _tell_forward(w)
+        w.phase = f'Loss{after}'
+        _tell_error(w)
+        if t == len(passes) - 1: return w.lines
+        w.phase = f'Backward pass{after}'
+        _tell_backward(w)
+        w.phase = f'Update {t+1}' if len(passes) > 2 else 'Update'
+        _tell_update(w, runner.rules_text, runner.numbers, passes[t-1].moved if t else None)
+
+# %% ../nbs/12_your_network.ipynb #57bc0b6c
 @dataclass(frozen=True, eq=False)
 class Drawing:
     "A network drawn: values forwards, slopes backwards"
     svg:str # for a page: text in the page's colour, nothing behind it
     tikz:str # for LaTeX
     def _repr_svg_(self):   # as a picture it knows no page: it brings its own light ground
-        ground = '<rect width="100%" height="100%" rx="8" fill="#fff"/>'
         head, rest = self.svg.split('>', 1)
-        return f'{head} style="color:#111">{ground}{rest}'
+        ground = '<rect width="100%" height="100%" rx="8" fill="#fff"/>'
+        return f'{head} style="color:#111;--page:#fff">{ground}{rest}'
 
 _BLUE, _ORANGE = '#0072B2', '#D55E00'   # Okabe and Ito's, told apart by every eye
-_STEP, _ROW, _RADIUS = 240, 175, 38      # between layers, between neurons, of a neuron
+_ROW, _RADIUS = 175, 38      # between neurons, of a neuron
 
-def _shown(width, wanted):
+@dataclass(frozen=True)
+class _Text:
+    "A label: `x`, `y` is its middle; `of`: the neuron or weight that it belongs to"
+    text:str
+    x:float
+    y:float
+    of:str=''
+    kind:str='' # 'back', 'name' or nothing
+    angle:float=0 # in degrees, clockwise
+    def discs(self):
+        "Middles of discs, 20 wide, that cover the text"
+        half = 4.6*len(self.text + '<-'*(self.kind == 'back')) - 5
+        turn = math.radians(self.angle)
+        along = np.linspace(-half, half, 2 + int(half/8))[:, None]   # (discs, 1)
+        return (self.x, self.y) + along*(math.cos(turn), math.sin(turn))
+
+def _distances(points, others): return np.hypot(*(points[:, None] - others).T)   # (others, points)
+
+# %% ../nbs/12_your_network.ipynb #9d6cf3b1
+def _drawn(width, wanted):
     "Which neurons of a layer are drawn: up to six, or else those asked for, the first and the last"
     if width <= 6: return list(range(width))
     return sorted({*wanted[:4], *range(max(1, 3 - len(wanted))), width - 1})
 
-def _layout(e):
-    "Every drawn neuron's place, {(layer, neuron): (x, y)}, the inputs being layer -1; the size"
-    N, net = e._names, e.net
-    columns = [_shown(width, [j for j in range(width) if e._asked(N.unit(l - 1, j))])
-               for l, width in enumerate(N.widths)]
-    high = max(map(len, columns))
-    spots = {(l - 1, j): (50 + l*_STEP, 50 + _ROW*(k + (high - len(column))/2))
-             for l, column in enumerate(columns) for k, j in enumerate(column)}
-    elided = any(len(column) < width for column, width in zip(columns, N.widths))
-    return spots, (140 + _STEP*len(net), _ROW*high + 20*elided)
+def _columns(e):
+    N = e._names
+    return [_drawn(width, [j for j in range(width) if e._asked(N.unit(l, j))])
+            for l, width in enumerate(N.widths, -1)]
 
-def _label_spots(edges, spots):
-    "For each edge a share of the way at which its label is far from labels, edges and neurons"
-    def along(l, i, j, shares):
-        a, b = np.array(spots[l-1, i]), np.array(spots[l, j])
-        return a + (b - a)*np.reshape(shares, (-1, 1))
-    taken = {edge: along(*edge, np.linspace(.1, .9, 30)) for edge in edges}
-    labels, chosen = [np.array([[x, y + 75] for x, y in spots.values()])], {}
-    for edge in edges:
-        lines = np.vstack([np.zeros((0, 2)), *(p for other, p in taken.items() if other != edge)])
-        def crowded(share):
-            points = along(*edge, [share - .12, share, share + .12])
-            def near(others):
-                return (1/np.maximum(np.hypot(*(points[:, None] - others).T), 9)**2).sum()
-            return round(near(lines) + 20*near(np.vstack(labels)), 9), abs(share - .5)
-        a, b = spots[edge[0]-1, edge[1]], spots[edge[0], edge[2]]
-        chosen[edge] = .5 if a[1] == b[1] else min([.5, .36, .64, .3, .7], key=crowded)
-        labels.append(along(*edge, chosen[edge] + np.array([-.12, 0, .12])))
-    return chosen
+def _spots(columns, step):
+    "Every drawn neuron's place, {(layer, neuron): (x, y)}, the inputs being layer -1"
+    high = max(map(len, columns))
+    return {(l, j): (50 + (l + 1)*step, 50 + _ROW*(k + (high - len(column))/2))
+            for l, column in enumerate(columns, -1) for k, j in enumerate(column)}
+
+def _brief(e, value):
+    "A value with three digits, or a short fraction"
+    text = text_of(value, min(e.digits, 3), e.exact)
+    return text if not e.exact or len(text) < 9 else f'\u2248{text_of(value, 3)}'
+
+def _neuron_texts(e, l, j, x, y):
+    "Name and output in the circle; bias, delta and target below it"
+    p, N = e.passes[0], e._names
+    name = N.unit(l, j)
+    yield _Text(name, x, y - 11, name, 'name')
+    yield _Text(_brief(e, p.A[l+1][0, j]), x, y + 9, name)
+    below = []
+    if l >= 0 and N.biases != 'absent': below += [(f'{N.b(l, j).plain} {_brief(e, p.b[l][j])}', '')]
+    if l >= 0 and p.delta: below += [(f'delta {_brief(e, p.delta[l][0, j])}', 'back')]
+    if l == len(e.net) - 1: below += [(f'target {_brief(e, e._Y[0, j])}', '')]
+    for k, (text, kind) in enumerate(below):
+        yield _Text(text, x, y + _RADIUS + 13 + 19*k, name, kind)
+
+def _edge_labels(e, edge, columns, values):
+    "What stands above and below an edge: where there are many, the name alone, or nothing"
+    (l, i, j), N, p = edge, e._names, e.passes[0]
+    name, crowd = N.W(*edge).plain, len(columns[l])*len(columns[l+1])
+    if crowd > (9 if e.settings['only'] else 16) and not (
+            e._asked(name) or e._asked(N.unit(l, j))): return []
+    if not values: return [name]
+    slopes = [_brief(e, p.dW[l][i, j])] if p.dW else []
+    return [f'{name} {_brief(e, p.W[l][i, j])}', *slopes]
+
+def _edge_texts(way, share, labels, of):
+    "The labels of an edge at a share of its way"
+    a, b = way[0], way[-1]
+    (x, y), (ux, uy) = a + (b - a)*share, (b - a)/np.hypot(*(b - a))
+    angle = math.degrees(math.atan2(uy, ux))
+    return [_Text(text, x - uy*h, y + ux*h, of, kind, angle)
+            for text, h, kind in zip(labels, (-14, 15), ('', 'back'))]
+
+# %% ../nbs/12_your_network.ipynb #83711aa3
+_SHARES = sorted(np.linspace(.18, .82, 21), key=lambda share: abs(share - .5))
+
+def _least_crowded(choices, texts, spots, lines):
+    "Of the places for some labels the best, and how many of its discs overlap something"
+    taken = np.vstack([text.discs() for text in texts])
+    def faults(choice):
+        discs = np.vstack([text.discs() for text in choice])
+        hits = (_distances(discs, taken) < 20).sum() + (_distances(discs, spots) < 55).sum()
+        return hits, (_distances(discs, lines) < 12).any(1).reshape(-1, 40).any(1).sum()
+    hits, _, best = min((*faults(choice), i) for i, choice in enumerate(choices))
+    return choices[best], hits
+
+def _labelled(e, columns, step, values):
+    "Places and texts for a distance between layers, and how many overlaps are left"
+    spots = {at: np.array(spot) for at, spot in _spots(columns, step).items()}
+    texts = [text for (l, j), spot in spots.items() for text in _neuron_texts(e, l, j, *spot)]
+    edges = [(l, i, j) for l, j in spots for m, i in spots if l >= 0 and m == l - 1]
+    ways = {(l, i, j): np.linspace(spots[l-1, i], spots[l, j], 40) for l, i, j in edges}
+    clashes, middles = 0, np.array([*spots.values()])
+    for edge, way in ways.items():
+        labels = _edge_labels(e, edge, columns, values)
+        if not labels: continue
+        others = np.vstack([np.zeros((40, 2)), *(ways[k] for k in edges if k != edge)])
+        choices = [_edge_texts(way, share, labels, e._names.W(*edge).plain) for share in _SHARES]
+        best, hits = _least_crowded(choices, texts, middles, others)
+        texts, clashes = texts + best, clashes + hits
+    return spots, edges, texts, clashes
 
 def _picture(e):
-    "What a drawing shows: neurons and edges, each with its place and its labels"
-    p, N, first = e.passes[0], e._names, len(e.passes) > 1
-    spots, size = _layout(e)
-    def text(value): return text_of(value, min(e.digits, 3), e.exact)
-    neurons, edges = [], []
-    for (l, j), (x, y) in spots.items():
-        below = []
-        if l >= 0 and N.biases != 'absent': below = [('', f'{N.b(l, j).plain} {text(p.b[l][j])}')]
-        if l >= 0 and first: below.append(('back', f'delta {text(p.delta[l][0, j])}'))
-        if l == len(e.net) - 1: below.append(('', f'target {text(e._Y[0, j])}'))
-        neurons.append(SimpleNamespace(l=l, j=j, x=x, y=y, name=N.unit(l, j), below=below,
-                                       value=text(p.A[l+1][0, j])))
-    pairs = [(l, i, j) for l, j in spots if l >= 0 for m, i in spots if m == l - 1]
-    shares = _label_spots(pairs, spots)
-    full = max(len([1 for m, _ in spots if m == l]) for l in range(-1, len(e.net))) <= 3
-    for l, i, j in pairs:
-        crowd = sum(m == l for m, _, _ in pairs)
-        asked = e._asked(N.W(l, i, j).plain) or e._asked(N.unit(l, j))
-        labels = [('on', N.W(l, i, j).plain + (f' {text(p.W[l][i, j])}' if full else ''))]
-        if full and first: labels.append(('back', text(p.dW[l][i, j])))
-        if crowd > (9 if e.settings['only'] else 16) and not asked: labels = []
-        edges.append(SimpleNamespace(name=N.W(l, i, j).plain, start=spots[l-1, i], end=spots[l, j],
-                                     share=shares[l, i, j], labels=labels,
-                                     back=first and bool(labels)))
-    gaps = [(50 + (l + 1)*_STEP, size[1] - 8, f'{len(drawn)} of {width}')
-            for l, width in enumerate(N.widths, -1)
-            if len(drawn := [1 for m, _ in spots if m == l]) < width]
-    row = ' Row 1 of several.' if N.n > 1 else ''
-    about = 'Blue, on: weights and outputs.' + ' Orange, back: slopes of the loss.'*first + row
-    return SimpleNamespace(size=size, neurons=neurons, edges=edges, gaps=gaps, about=about,
-                           title=e.title)
+    "Neurons, arrows and texts, so far apart that no text overlaps another; and the size"
+    columns = _columns(e)
+    high = max(map(len, columns))
+    steps = range(max(240, 85*high), 600, 40)
+    tries = [(True, step) for step in steps if high <= 3] + [(False, step) for step in steps]
+    for values, step in tries:
+        spots, edges, texts, clashes = _labelled(e, columns, step, values)
+        if not clashes: break
+    size = 140 + step*len(e.net), _ROW*high + 20
+    texts += [_Text(f'{len(column)} of {width}', 50 + step*l, size[1] - 14)
+              for l, (column, width) in enumerate(zip(columns, e._names.widths))
+              if len(column) < width]
+    return SimpleNamespace(size=size, neurons=[*spots.values()], texts=texts,
+                           arrows=[*_arrows(e, spots, edges, {text.of for text in texts})])
 
-def _between(edge):
-    "Both ends of an edge, at the rims of its neurons"
-    a, b = np.array(edge.start), np.array(edge.end)
-    unit = (b - a)/np.hypot(*(b - a))
-    return a + unit*_RADIUS, b - unit*(_RADIUS + 3), unit
+def _arrows(e, spots, edges, labelled):
+    for l, i, j in edges:
+        known = e._names.W(l, i, j).plain in labelled
+        yield _arrow('on' if known else 'faint', spots[l-1, i], spots[l, j])
+        if known and e.passes[0].dW: yield _arrow('back', spots[l, j], spots[l-1, i])
 
+def _arrow(kind, a, b):
+    "From rim to rim, and a little to the left, so that the way back is seen beside it"
+    ux, uy = unit = (b - a)/np.hypot(*(b - a))
+    aside = 2.5*np.array([uy, -ux])
+    return kind, a + unit*_RADIUS + aside, b - unit*(_RADIUS + 3) + aside
+
+def _about(e):
+    "What the colours of the drawing say"
+    back = ' Orange, back: slopes of the loss.' if e.passes[0].dW else ''
+    about = f'Blue, on: weights and outputs.{back}' + ' Row 1 of several.'*(e._names.n > 1)
+    return about + ' A long fraction is shown as a decimal, with \u2248.'*e.exact
+
+# %% ../nbs/12_your_network.ipynb #10064877
 _INK = dict(on=f'var(--on, {_BLUE})', back=f'var(--back, {_ORANGE})')   # a page may set its own
 
-def _svg_text(x, y, kind, text, more=''):
-    slanted = ' font-style="italic"' if kind == 'back' else ''
-    mark = f'<tspan style="fill:{_INK["back"]}">\u2190 </tspan>' if kind == 'back' else ''
-    return f'<text x="{x:.0f}" y="{y:.0f}"{slanted}{more}>{mark}{html.escape(text)}</text>'
+def _svg_text(t):
+    looks = {'back': ' font-style="italic"', 'name': ' font-weight="bold"'}.get(t.kind, '')
+    if t.angle: looks += f' transform="rotate({t.angle:.1f} {t.x:.0f} {t.y:.0f})"'
+    mark = f'<tspan style="fill:{_INK["back"]}">\u2190 </tspan>' if t.kind == 'back' else ''
+    return f'<text x="{t.x:.0f}" y="{t.y:.0f}" dy="6"{looks}>{mark}{html.escape(t.text)}</text>'
 
-def _svg_arrow(kind, start, end, more=''):
-    (x0, y0), (x1, y1) = start, end
+def _svg_arrow(kind, start, end):
+    (x0, y0), (x1, y1), ink = start, end, 'back' if kind == 'back' else 'on'
+    looks = dict(back=' stroke-dasharray="6 4"', faint=' opacity="0.4"').get(kind, '')
     return (f'<line x1="{x0:.1f}" y1="{y0:.1f}" x2="{x1:.1f}" y2="{y1:.1f}" stroke-width="1.8" '
-            f'style="stroke:{_INK[kind]}"{more} marker-end="url(#{kind})"/>')
+            f'style="stroke:{_INK[ink]}"{looks} marker-end="url(#{ink})"/>')
 
-def _svg_edge(edge):
-    "A weight: solid and blue forwards, dashed and orange back, its labels along it"
-    a, b, (ux, uy) = _between(edge)
-    side = np.array([-uy, ux])*2.5   # so that both lines are seen
-    faint = '' if edge.labels else ' opacity="0.4"'
-    lines = [_svg_arrow('on', a - side, b - side, faint)]
-    if edge.back: lines.append(_svg_arrow('back', b + side, a + side, ' stroke-dasharray="6 4"'))
-    x, y = np.array(edge.start)*(1 - edge.share) + np.array(edge.end)*edge.share
-    turn = f' transform="rotate({math.degrees(math.atan2(uy, ux)):.1f} {x:.0f} {y:.0f})"'
-    texts = [_svg_text(x, y + h, *label, turn) for h, label in zip((-8, 20), edge.labels)]
-    return f'<g id="{html.escape(edge.name)}">{"".join(lines + texts)}</g>'
+def _svg_head(kind): return (
+    f'<marker id="{kind}" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" '
+    f'orient="auto"><path d="M0 1L8 4L0 7z" style="fill:{_INK[kind]}"/></marker>')
 
-def _svg_neuron(neuron):
-    x, y = neuron.x, neuron.y
-    out = [f'<circle cx="{x:.0f}" cy="{y:.0f}" r="{_RADIUS}" fill="none" stroke="currentColor" '
-           'stroke-width="1.6"/>', _svg_text(x, y - 5, '', neuron.name, ' font-weight="bold"'),
-           _svg_text(x, y + 15, '', neuron.value)]
-    out += [_svg_text(x, y + _RADIUS + 19*(k + 1), *label) for k, label in enumerate(neuron.below)]
-    return f'<g id="{html.escape(neuron.name)}">{"".join(out)}</g>'
+_SVG = ('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {w} {h}" width="{w}" role="img" '
+        'font-family="sans-serif" font-size="18" text-anchor="middle" fill="currentColor">'
+        '<title>{about}</title><defs>{heads}</defs>{arrows}{circles}<g style="paint-order:stroke;'
+        'stroke:var(--page, transparent);stroke-width:5">{texts}</g></svg>')
 
-def _svg(picture):
-    w, h = picture.size
-    heads = ''.join(
-        f'<marker id="{name}" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" '
-        f'orient="auto"><path d="M0 1L8 4L0 7z" style="fill:{ink}"/></marker>'
-        for name, ink in _INK.items())
-    gaps = [_svg_text(x, y, '', text) for x, y, text in picture.gaps]
-    body = [*map(_svg_edge, picture.edges),
-            *map(_svg_neuron, picture.neurons), *gaps]
-    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {w} {h}" width="{w}" role="img" '
-            'font-family="sans-serif" font-size="18" text-anchor="middle" fill="currentColor">'
-            f'<title>{html.escape(f"{picture.title} {picture.about}")}</title><defs>{heads}</defs>'
-            f'{"".join(body)}</svg>')
+def _svg(picture, about):
+    (w, h), groups = picture.size, {}
+    for text in picture.texts: groups.setdefault(text.of, []).append(_svg_text(text))
+    return _SVG.format(
+        w=w, h=h, about=html.escape(about), heads=''.join(map(_svg_head, _INK)),
+        arrows=''.join(_svg_arrow(*arrow) for arrow in picture.arrows),
+        circles=''.join(f'<circle cx="{x:.0f}" cy="{y:.0f}" r="{_RADIUS}" fill="none" '
+                        'stroke-width="1.6" stroke="currentColor"/>' for x, y in picture.neurons),
+        texts=''.join(f'<g id="{html.escape(of)}">{"".join(texts)}</g>'
+                      for of, texts in groups.items()))
 
-def _tex(text): return re.sub(r'[\\{}$&#%_^~]', lambda m: {
-    '\\': r'\textbackslash{}', '^': r'\^{}', '~': r'\~{}'}.get(m[0], '\\' + m[0]), text)
+# %% ../nbs/12_your_network.ipynb #d3443c66
+def _tex(text):
+    "Text for LaTeX"
+    said = {'\\': r'\textbackslash{}', '^': r'\^{}', '~': r'\~{}', '\u2248': r'$\approx$'}
+    return re.sub(r'[\\{}$&#%_^~\u2248]', lambda m: said.get(m[0], '\\' + m[0]), text)
+
+_TIKZ = r'''\definecolor{on}{HTML}{%s}\definecolor{back}{HTML}{%s}
+\begin{tikzpicture}[scale=%.2f,transform shape,font=\scriptsize,
+  on/.style={draw=on,->,thick}, faint/.style={on,opacity=.4}, back/.style={draw=back,->,dashed},
+  note/.style={fill=white,inner sep=.8pt}]
+%s
+\end{tikzpicture}'''
 
 def _tikz(picture):
-    "The same drawing in TikZ, a centimetre for 60 of its units"
-    def at(x, y): return f'({x/60:.2f},{-y/60:.2f})'
-    out = []
-    for edge in picture.edges:
-        (x0, y0), (x1, y1), (ux, uy) = _between(edge)
-        angle = -math.degrees(math.atan2(uy, ux))
-        x, y = np.array(edge.start)*(1 - edge.share) + np.array(edge.end)*edge.share
-        style = 'on' if edge.labels else 'on,opacity=.4'
-        start, end = at(x0 + 2.5*uy, y0 - 2.5*ux), at(x1 + 2.5*uy, y1 - 2.5*ux)
-        out.append(rf'\draw[{style}] {start} -- {end};')
-        if edge.back: out.append(
-            rf'\draw[back] {at(x1 - 2.5*uy, y1 + 2.5*ux)} -- {at(x0 - 2.5*uy, y0 + 2.5*ux)};')
-        for (kind, text), side in zip(edge.labels, ('above', 'below')):
-            label = (r'\itshape ' if kind == 'back' else '') + _tex(text)
-            out.append(rf'\node[rotate={angle:.1f},{side}] at {at(x, y)} {{{label}}};')
-    for n in picture.neurons:
-        out.append(rf'\node[neuron] at {at(n.x, n.y)} {{\textbf{{{n.name}}}\\{_tex(n.value)}}};')
-        for k, (kind, text) in enumerate(n.below):
-            slanted = r'$\leftarrow$ \itshape ' if kind == 'back' else ''
-            out.append(rf'\node at {at(n.x, n.y + _RADIUS + 12 + 17*k)} {{{slanted}{_tex(text)}}};')
-    out += [rf'\node at {at(x, y)} {{{text}}};' for x, y, text in picture.gaps]
-    scale = min(1, 16/(picture.size[0]/60))   # the text of a page is 16 cm wide
-    return '\n'.join([
-        r'\definecolor{on}{HTML}{%s}\definecolor{back}{HTML}{%s}' % (_BLUE[1:], _ORANGE[1:]),
-        rf'\begin{{tikzpicture}}[scale={scale:.2f},transform shape,font=\scriptsize,',
-        r'  on/.style={draw=on,->,thick}, back/.style={draw=back,->,dashed},',
-        r'  neuron/.style={draw,circle,inner sep=0pt,align=center,',
-        rf'    minimum size={_RADIUS/30:.2f}cm}}]',
-        *out,
-        r'\end{tikzpicture}'])
+    "A centimetre for 60 of the picture's units; the text of a page is 16 cm wide"
+    def at(spot): return f'({spot[0]/60:.2f},{-spot[1]/60:.2f})'
+    styles = dict(back=r'$\leftarrow$ \itshape ', name=r'\bfseries ')
+    rows = [rf'\draw[{kind}] {at(a)} -- {at(b)};' for kind, a, b in picture.arrows]
+    rows += [rf'\draw {at(spot)} circle ({_RADIUS/60:.2f});' for spot in picture.neurons]
+    rows += [rf'\node[note,rotate={-t.angle:.1f}] at {at((t.x, t.y))} '
+             rf'{{{styles.get(t.kind, "")}{_tex(t.text)}}};' for t in picture.texts]
+    scale = min(1, 16/(picture.size[0]/60))
+    return _TIKZ % (_BLUE[1:], _ORANGE[1:], scale, '\n'.join(rows))
 
-# %% ../nbs/12_your_network.ipynb #a524f8c6
+# %% ../nbs/12_your_network.ipynb #02ba9d8e
 @dataclass(frozen=True, eq=False)
 class Explanation:
     "A worked example: its lines, and the numbers that they were written from"
@@ -839,7 +900,7 @@ class Explanation:
     def drawing(self):
         "The network, with the numbers of the first pass"
         picture = _picture(self)
-        return Drawing(_svg(picture), _tikz(picture))
+        return Drawing(_svg(picture, f'{self.title} {_about(self)}'), _tikz(picture))
     def _asked(self, unit): return unit in (self.settings['only'] or [])
     def __getitem__(self, name):
         "The line that computes this; KeyError if none does"
@@ -849,7 +910,8 @@ class Explanation:
         raise KeyError(f'no line computes {name!r}; there are {there}')
     def __str__(self): return _as_text(self)
     def __repr__(self): return f'{self.title} {len(self.lines)} lines; print it, or see .lines'
-    def _repr_markdown_(self): return _as_markdown(self)
+    def _repr_markdown_(self): return self.markdown()   # on the site
+    def _repr_html_(self): return _in_jupyter(self)
     def markdown(self):
         "Markdown with dollar mathematics, each phase folded"
         return _as_markdown(self)
@@ -867,6 +929,7 @@ class Explanation:
         "Write a file in UTF-8; ValueError for another suffix, FileExistsError for an existing file"
         return _write(self, Path(path), overwrite)
 
+# %% ../nbs/12_your_network.ipynb #ad8c1871
 def _rounding(settings):
     "The one sentence about rounding"
     digits, shown = settings['digits'], 'significant digits'
@@ -877,7 +940,6 @@ def _rounding(settings):
     return (f'Values are computed with {DIGITS} digits, and each is rounded once, half to even, to '
             f'{digits} {shown} when it is shown.')
 
-# %% ../nbs/12_your_network.ipynb #7ff27a77
 def _setting(e):
     "The network and how it learns, in a sentence"
     s = e.settings
@@ -920,6 +982,7 @@ def _as_markdown(e):
         out += fold(phase, f'{len(lines)} steps' if len(lines) > 1 else '1 step', body)
     return '\n'.join(out)
 
+# %% ../nbs/12_your_network.ipynb #b60e69d6
 _TEX_HEAD = r'''\documentclass{article}
 \usepackage[utf8]{inputenc}
 \usepackage{amsmath}
@@ -931,6 +994,19 @@ _TEX_HEAD = r'''\documentclass{article}
 \begin{document}
 '''
 
+def _tex_line(line):
+    "A step as an equation; with fractions longer than a line, as text that breaks anywhere"
+    if not line.exact or max(map(len, line.steps())) < 90:
+        return rf'\begin{{align*}}{line.equation(70)}\end{{align*}}'
+    rows = [line.symbols(True), *map(_breaking, line.steps()[1:])]
+    return '\n'.join(['', rf'${line.name.latex}$', *(rf'\par\hangindent=2em ${{}}= {row}$'
+                                                     for row in rows), r'\par\bigskip'])
+
+def _breaking(text):
+    "Numbers as LaTeX in which a line may end after three digits"
+    text = re.sub(r'\*\*\(?(-?\d+)\)?', r'^{\1}', text).replace('*', r' \cdot ')
+    return re.sub(r'(?<=\d)(?=(?:\d{3})+(?!\d))', r'\\allowbreak ', text)
+
 def _as_latex(e):
     given = ', '.join(f'${row}$' for row in _given_rows(e))
     out = [_TEX_HEAD + rf'\section*{{{_tex(e.title)[:-1]}}}', _tex(_setting(e)), '', e.rounding, '',
@@ -939,27 +1015,38 @@ def _as_latex(e):
     for phase, lines in e.phases.items():
         out += ['', rf'\subsection*{{{_tex(phase)}}}']
         for line in lines:
-            out += [_tex(line.words), rf'\begin{{align*}}{line.equation(70)}\end{{align*}}']
+            out += [_tex(line.words), _tex_line(line)]
     return '\n'.join([*out, r'\end{document}', ''])
 
-def _about(e): return _picture(e).about
-
-_CSS = '''
-:root { color-scheme: light dark; --page: #fff; --ink: #1a1a1a; --soft: #666;
-  --on: #0072b2; --back: #d55e00; }
-@media (prefers-color-scheme: dark) { :root { --page: #121212; --ink: #e6e6e6; --soft: #a0a0a0;
-  --on: #56b4e9; --back: #e69f00; } }
-body { background: var(--page); color: var(--ink); font: 1rem/1.5 sans-serif; max-width: 46rem;
+# %% ../nbs/12_your_network.ipynb #b952301a
+_PAGE_CSS = '''
+:root { color-scheme: light dark; --ground: #fff; --ink: #1a1a1a; --on: #0072b2; --back: #d55e00; }
+@media (prefers-color-scheme: dark) { :root { --ground: #121212; --ink: #e6e6e6; --on: #56b4e9;
+  --back: #e69f00; } }
+body { background: var(--ground); color: var(--ink); font: 1rem/1.5 sans-serif; max-width: 46rem;
   margin: 0 auto; padding: 1rem; }
-.drawing { overflow-x: auto; } svg { display: block; width: 100%; min-width: 34rem; height: auto; }
 svg :target text { font-weight: bold; text-decoration: underline; }
-summary { cursor: pointer; font-size: 1.2rem; margin: 1rem 0 .5rem; }
-.step { margin: 0 0 1.2rem; overflow-x: auto; }
-.step p { margin: 0; } .step a { color: var(--soft); float: right; margin-left: 1em; }
-td { padding: .15rem .2rem; vertical-align: baseline; } .drift { color: var(--soft); }
 @media print { details:not([open]) > * { display: block; } }
 '''
 
+_CSS = '''
+.explained { max-width: 46rem;
+  --page: var(--jp-layout-color0, var(--ground, transparent)); }
+.explained .scroll { overflow-x: auto; } .explained .given span { white-space: nowrap; }
+.explained svg { display: block; width: 100%; min-width: 34rem; height: auto; }
+.explained math { font-size: 1.15em; }
+.explained details > summary { display: list-item; list-style: disclosure-closed inside;
+  cursor: pointer; font-size: 1.2em; margin: 1rem 0 .5rem; }
+.explained details[open] > summary { list-style-type: disclosure-open; }
+.explained .step { margin: 0 0 1.2rem; overflow-x: auto; } .explained .step p { margin: 0; }
+.explained .step a { color: inherit; opacity: .7; float: right; margin-left: 1em; }
+.explained .step table { margin: 0; font-size: inherit; border: 0; }
+.explained .step tr { background: none !important; }
+.explained .step td { padding: .15rem .2rem; vertical-align: baseline; text-align: left; }
+.explained .step .drift { opacity: .7; }
+'''
+
+# %% ../nbs/12_your_network.ipynb #c7dda38f
 def _mathml(latex):
     from latex2mathml.converter import convert   # here: no other format needs it
     return convert(latex).replace('<math ', '<math displaystyle="true" ', 1)
@@ -975,30 +1062,48 @@ def _html_line(line, drawn):
     head = f'<p>{"".join(links)}{html.escape(line.words)}</p>'
     return f'<div class="step">{head}<table>{"".join(rows)}</table></div>'
 
-def _as_html(e):
-    drawn = set(re.findall(r'<g id="([^"]+)"', e.drawing.svg))
-    given = ', '.join(_mathml(row).replace(' displaystyle="true"', '') for row in _given_rows(e))
-    out = ['<!DOCTYPE html>', '<html lang="en"><head><meta charset="utf-8">',
-           '<meta name="viewport" content="width=device-width, initial-scale=1">',
-           f'<title>{html.escape(e.title)}</title><style>{_CSS}</style></head><body>',
-           f'<h1>{html.escape(e.title[:-1])}</h1><p>{html.escape(_setting(e))}</p>',
-           f'<p>{html.escape(e.rounding)}</p>', f'<div class="drawing">{e.drawing.svg}</div>',
-           f'<p>{html.escape(_about(e))}</p>',
-           f'<details open><summary>Given</summary><p>{given}</p></details>']
+def _html_fold(name, body, more=''):
+    return f'<details{more}><summary>{html.escape(name)}</summary>\n{body}</details>'
+
+def _html_phases(e, drawn):
+    "What is given, and each phase, in a fold; `drawn`: what a step may be linked to"
+    rows = [_mathml(row).replace(' displaystyle="true"', '') for row in _given_rows(e)]
+    given = ',</span> <span>'.join(rows)
+    yield _html_fold('Given', f'<p class="given"><span>{given}</span></p>', ' open')
     for phase, lines in e.phases.items():
         steps = '\n'.join(_html_line(line, drawn) for line in lines)
-        head = f'<summary>{html.escape(phase)} ({len(lines)})</summary>'
-        out.append(f'<details>{head}\n{steps}</details>')
-    return '\n'.join([*out, '</body></html>', ''])
+        yield _html_fold(f'{phase} ({len(lines)})', steps)
 
+def _html_body(e, title, svg, drawn=()):
+    return '\n'.join([
+        f'<style>{_CSS}</style><div class="explained">{title}<p>{html.escape(_setting(e))}</p>',
+        f'<p>{html.escape(e.rounding)}</p><div class="scroll">{svg}</div>',
+        f'<p>{html.escape(_about(e))}</p>', *_html_phases(e, drawn), '</div>'])
+
+def _in_jupyter(e):
+    "A part of a page that others write too: no script, its style for itself, nothing to link to"
+    svg = re.sub('<g id="[^"]+">', '<g>', e.drawing.svg)
+    return _html_body(e, f'<b>{html.escape(e.title)}</b>', svg)
+
+def _as_html(e):
+    svg = e.drawing.svg
+    head = ('<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">\n'
+            '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+            f'<title>{html.escape(e.title)}</title><style>{_PAGE_CSS}</style></head><body>')
+    drawn = set(re.findall(r'<g id="([^"]+)"', svg))
+    body = _html_body(e, f'<h1>{html.escape(e.title[:-1])}</h1>', svg, drawn)
+    return f'{head}\n{body}\n</body></html>\n'
+
+# %% ../nbs/12_your_network.ipynb #5854ecdc
 _TEXT = dict(type='string')
 _NAMED = dict(name=_TEXT, latex=_TEXT, value=_TEXT)
+_PLACE = dict(type=['integer', 'null'])
 
 def _object(**properties): return dict(type='object', properties=properties, required=[*properties],
                                        additionalProperties=False)
+
 def _list(items): return dict(type='array', items=items)
 
-_PLACE = dict(type=['integer', 'null'])
 SCHEMA = { # of `Explanation.json()`
     '$schema': 'https://json-schema.org/draft/2020-12/schema', 'title': 'backprop_book explanation',
     **_object(
@@ -1013,20 +1118,21 @@ SCHEMA = { # of `Explanation.json()`
 
 def _item(name, text): return dict(name=name.plain, latex=name.latex, value=text)
 
+def _line_data(line):
+    layer, row, indices = line.at
+    takes = [_item(name, line.taken(s)) for s, (name, _) in line.takes.items()]
+    return dict(kind=line.kind, t=line.t, layer=layer, row=row, indices=list(indices),
+                phase=line.phase, place=line.place, **_item(line.name, line.text(line.value)),
+                full=text_of(line.full, DIGITS, line.exact), symbols=line.symbols(),
+                numbers=line.numbers(), symbols_latex=line.symbols(True),
+                numbers_latex=line.numbers(True), words=line.words, takes=takes)
+
 def _as_data(e):
     "What `json` writes"
-    def line_data(line):
-        layer, row, indices = line.at
-        takes = [_item(name, line.taken(s)) for s, (name, _) in line.takes.items()]
-        return dict(kind=line.kind, t=line.t, layer=layer, row=row, indices=list(indices),
-                    phase=line.phase, place=line.place, **_item(line.name, line.text(line.value)),
-                    full=text_of(line.full, DIGITS, e.exact), symbols=line.symbols(),
-                    numbers=line.numbers(), symbols_latex=line.symbols(True),
-                    numbers_latex=line.numbers(True), words=line.words, takes=takes)
     given = [_item(pair[0], _given_text(e, *pair)) for pair in e.given]
     return dict(format='backprop_book explanation', version=1, title=e.title,
                 rounding=e.rounding, given=given, settings=e.settings,
-                lines=[line_data(line) for line in e.lines])
+                lines=[_line_data(line) for line in e.lines])
 
 _FORMATS = {'.md': Explanation.markdown, '.tex': Explanation.latex, '.html': Explanation.html,
             '.json': Explanation.json}
@@ -1041,7 +1147,7 @@ def _write(e, path, overwrite):
     with file: file.write(text)
     return path
 
-# %% ../nbs/12_your_network.ipynb #68332723
+# %% ../nbs/12_your_network.ipynb #8a670177
 MOST = 60         # parameters that are worked out whole
 MOST_LINES = 3000 # more is no worked example
 
@@ -1063,6 +1169,29 @@ def _check_biases(net, biases):
         if biases == 'layer' and len(set(b)) > 1: raise ValueError(
             f"layer {i} has the biases {b}: biases='layer' wants equal ones; try 'neuron'")
 
+def _check_length(names, updates, only):
+    "Refuse what nobody would read"
+    pairs = list(zip(names.widths, names.widths[1:]))
+    neurons = sum(m for _, m in pairs)
+    lines = (updates + 1)*(5*names.n*neurons + sum(2*(n + 1)*m for n, m in pairs))
+    if only is None and lines > MOST_LINES: raise ValueError(
+        f'{names.n} rows and {updates} updates would give about {lines} lines: take fewer, or say '
+        'what to work out, as in only=["E"]')
+
+def _given(names, X, Y, p, numbers, asked):
+    "Every number that the first pass starts from, with its name"
+    rows, last, out = range(len(X)), len(p.W) - 1, []
+    for letter, l, array in (('x', -1, X), ('y', last, Y)):
+        out += [(names.of(letter, l, j, 0, r), array[r, j])
+                for r in rows for j in range(array.shape[1])]
+    for l, W in enumerate(p.W):
+        out += [(names.W(l, i, j), W[i, j]) for j in range(len(W.T)) for i in range(len(W))]
+        biases = {'absent': [], 'layer': [0]}.get(names.biases, range(len(W.T)))
+        out += [(names.b(l, j), p.b[l][j]) for j in biases]
+    out = [pair for pair in out if asked is None or pair[0].plain in asked]
+    return out + [(Name(k, _GREEK[k]), v) for k, v in numbers.items()]
+
+# %% ../nbs/12_your_network.ipynb #5a32dce6
 def _known(names):
     "Every name that may be asked for: neurons, weights and biases"
     sizes = list(enumerate(zip(names.widths, names.widths[1:])))
@@ -1072,6 +1201,7 @@ def _known(names):
     return [*units], [*weights], [] if names.biases == 'absent' else [*biases]
 
 def _check_only(only, names, count):
+    "The names to work out, None for all; refuse a large network without, and unknown names"
     units, weights, biases = _known(names)
     there = f'neurons {_and(units)}, weights {_and(weights)}'
     if biases: there += f', biases {_and(biases)}'
@@ -1098,83 +1228,25 @@ def _check_slopes(f, formula, slopes, letters):
             if wrong: raise ValueError(f'{f}: {slope} is not the slope of {formula} in {symbol}:'
                                        f' see what certify({f}) says')
 
+def _checked_optimizer(optimizer, lr):
+    if optimizer is None: return sgd(lr)
+    if isinstance(optimizer, Optimizer): return optimizer
+    got = getattr(optimizer, '__name__', None) or repr(optimizer)   # no address of a function
+    raise TypeError(f'optimizer must be a call of backprop_book.descent, such as adam(0.01), '
+                    f'got {got}; a learning rate alone is lr')
+
 def _checked_arguments(net, X, Y, loss, optimizer, lr):
     if not isinstance(loss, Loss): raise TypeError(
         f'loss must be a Loss, such as squared_error, got {type(loss).__name__}')
-    if optimizer is None: optimizer = sgd(lr)
-    if not isinstance(optimizer, Optimizer):
-        got = getattr(optimizer, '__name__', None) or repr(optimizer)   # no address of a function
-        raise TypeError(f'optimizer must be a call of backprop_book.descent, such as adam(0.01), '
-                        f'got {got}; a learning rate alone is lr')
+    optimizer = _checked_optimizer(optimizer, lr)
     with np.errstate(all='ignore'): trace = forward(net, X)   # for the shapes
     _, Y = loss.check(np.zeros_like(trace.A[-1]), Y)
-    for layer in net:
-        t, (slope, letter) = layer.transfer, _slope_text(layer.transfer)
-        _check_slopes(t, t.formula, [t.slope], ['z'])
-    formula, slopes, letters = _loss_texts(loss, Y.shape[1])
-    _check_slopes(loss, formula, slopes, letters)
+    for transfer in dict.fromkeys(layer.transfer for layer in net):
+        _check_slopes(transfer, transfer.formula, [transfer.slope], ['z'])
+    _check_slopes(loss, *_loss_texts(loss, Y.shape[1]))
     return trace.A[0], Y, optimizer
 
-def _given(names, X, Y, p, numbers, asked):
-    "Every number that the first pass starts from, with its name"
-    out, rows = [], range(len(X))
-    out += [(names.of('x', -1, j, 0, r), X[r, j]) for r in rows for j in range(X.shape[1])]
-    last = len(p.W) - 1
-    out += [(names.of('y', last, j, 0, r), Y[r, j]) for r in rows for j in range(Y.shape[1])]
-    for l, W in enumerate(p.W):
-        out += [(names.W(l, i, j), W[i, j]) for j in range(len(W.T)) for i in range(len(W))]
-        biases = {'absent': [], 'layer': [0]}.get(names.biases, range(len(W.T)))
-        out += [(names.b(l, j), p.b[l][j]) for j in biases]
-    out += [(Name(k, _GREEK[k]), v) for k, v in numbers.items()]
-    def wanted(name): return asked is None or name in asked or name in numbers
-    return [pair for pair in out if wanted(pair[0].plain)]
-
-def _tell(net, loss, names, digits, exact, only, passes, full, runner):
-    "The lines of all passes"
-    teller = _Teller(net, loss, runner.Y, names, digits, exact, only)
-    for t, (p, q) in enumerate(zip(passes, full, strict=True)):
-        teller.p, teller.full, teller.t = p, q, t
-        after = f' after {t} update{"s"*(t > 1)}'*(t > 0)
-        teller.phase = f'Forward pass{after}'
-        _tell_forward(teller)
-        teller.phase = f'Loss{after}'
-        _tell_error(teller)
-        if t == len(passes) - 1: return teller.lines
-        teller.phase = f'Backward pass{after}'
-        _tell_backward(teller)
-        teller.phase = f'Update {t+1}' if len(passes) > 2 else 'Update'
-        _tell_update(teller, runner.rules_text, runner.numbers, passes[t-1].moved if t else None)
-
-def _check_length(names, updates, only):
-    "Refuse what nobody would read"
-    pairs = list(zip(names.widths, names.widths[1:]))
-    neurons = sum(m for _, m in pairs)
-    lines = (updates + 1)*(5*names.n*neurons + sum(2*(n + 1)*m for n, m in pairs))
-    if only is None and lines > MOST_LINES: raise ValueError(
-        f'{names.n} rows and {updates} updates would give about {lines} lines: take fewer, or say '
-        'what to work out, as in only=["E"]')
-
-def _numbers(net, X, Y, loss, optimizer, updates, biases, digits, exact, pencil):
-    "The passes as written, the passes without rounding, and what computed them"
-    def runner(keep):
-        r = _Runner(net, X, Y, loss, optimizer, biases, exact, keep)
-        r.rules_text = _read_optimizer(optimizer)[0]
-        return r
-    if exact:
-        r = runner(lambda v: v)
-        passes = r.run(updates)
-        return passes, passes, r
-    kept = []
-    def make(keep):
-        kept[:] = [runner(keep)]
-        return kept[0].run(updates)
-    full, dps = _settled(make)
-    if not pencil: return full, full, kept[0]
-    with mpmath.workdps(dps):
-        r = runner(lambda v: mpmath.mpf(str(rounded(v, digits))))
-        return r.run(updates), full, r
-
-# %% ../nbs/12_your_network.ipynb #f7e3e522
+# %% ../nbs/12_your_network.ipynb #290e0b84
 def explain(net:list, # the layers, input side first
             X, # (n, n_in): one row, or a few
             Y, # targets, (n, n_out)
@@ -1199,7 +1271,8 @@ def explain(net:list, # the layers, input side first
     _check_length(called, updates, only)
     passes, full, runner = _numbers(
         net, X, Y, loss, optimizer, updates, biases, digits, exact, pencil)
-    lines = _tell(net, loss, called, digits, exact, only, passes, full, runner)
+    teller = _Teller(net, loss, runner.Y, called, digits, exact, only)
+    lines = _tell(teller, passes, full, runner)
     settings = dict(transfers=[str(l.transfer) for l in net], loss=str(loss),
                     optimizer=str(optimizer), updates=updates, biases=biases, names=names,
                     digits=digits, exact=bool(exact), pencil=bool(pencil), only=only)

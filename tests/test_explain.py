@@ -213,6 +213,7 @@ def test_the_symbols_with_the_numbers_put_in_give_the_value(seed):
 
 # ---- the famous post
 MAZUR = [Layer([[.15, .25], [.2, .3]], [.35, .35], TRANSFERS[1]), Layer([[.4, .5], [.45, .55]], [.6, .6], TRANSFERS[1])]
+MAZUR_LINEAR = [Layer([[.4, .5], [.45, .55]], [.6, .6], TRANSFERS[0])]*2
 POST = {'z_h1': '.3775', 'a_h1': '.593269992', 'a_h2': '.596884378', 'z_o1': '1.105905967', 'a_o1': '.75136507', 'a_o2': '.772928465',
         'e_o1': '.274811083', 'e_o2': '.023560026', 'E': '.298371109', 'dE/dw5': '.082167041', "w5'": '.35891648', "w6'": '.408666186',
         "w7'": '.511301270', "w8'": '.561370121', "w1'": '.149780716', "w2'": '.19956143', "w3'": '.24975114', "w4'": '.29950229'}
@@ -298,6 +299,52 @@ def test_latex_compiles(tmp_path):
         run = subprocess.run(['pdflatex', '-interaction=nonstopmode', '-halt-on-error', 'e.tex'], cwd=tmp_path, capture_output=True, text=True)
         assert run.returncode == 0 and (tmp_path/'e.pdf').stat().st_size > 10_000, run.stdout[-2000:]
         assert 'Overfull' not in run.stdout, [line for line in run.stdout.splitlines() if 'Overfull' in line]
+
+
+def test_long_fractions_are_broken_on_paper(tmp_path):
+    if not shutil.which('pdflatex'): pytest.skip('pdflatex is missing: LaTeX was not compiled')
+    net = [Layer([[.15, .25], [.2, .3]], [.35, .35], TRANSFERS[3]), *MAZUR_LINEAR]
+    e = explain(net, [[.05, .11]], [[.01, .99]], exact=True, updates=2)
+    assert max(len(str(line)) for line in e.lines) > 500   # far wider than a page
+    (tmp_path/'e.tex').write_text(e.latex(), encoding='utf-8')
+    run = subprocess.run(['pdflatex', '-interaction=nonstopmode', '-halt-on-error', 'e.tex'], cwd=tmp_path, capture_output=True, text=True)
+    assert run.returncode == 0 and 'Overfull' not in run.stdout, run.stdout[-2000:]
+
+
+# ---- the drawing, and what JupyterLab shows
+def label_corners(svg):
+    "The corners of every label: 8.5 units a letter and 14 high, which is what the text itself fills"
+    for x, y, looks, mark, text in re.findall(r'<text x="(\S+)" y="(\S+)" dy="6"([^>]*)>(<tspan.*?</tspan>)?(.*?)</text>', svg):
+        turn = np.deg2rad(float((re.findall(r'rotate\((\S+)', looks) or ['0'])[0]))
+        half = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])*[[4.25*(len(html.unescape(text)) + 2*bool(mark))], [7]]
+        yield np.array([float(x), float(y)]) + [[1, 1], [1, -1], [-1, -1], [-1, 1]] @ half
+
+
+def apart(p, q):
+    "Whether some line parallel to a side lies between two rectangles"
+    axes = [r[k] - r[k+1] for r in (p, q) for k in (0, 1)]
+    return any((p @ a).max() < (q @ a).min() or (q @ a).max() < (p @ a).min() for a in axes)
+
+
+@pytest.mark.parametrize('widths', [(1, 1), (2, 2, 2), (3, 4, 2), (2, 5, 1), (3, 3, 3), (4, 4, 3, 2), (2, 2, 2, 2, 2)])
+@pytest.mark.parametrize('names', ['flat', 'layered'])
+def test_no_label_of_the_drawing_lies_on_another(widths, names):
+    rng = np.random.default_rng(sum(widths))
+    def draw(*shape): return np.round(rng.normal(0, 0.7, shape), 3)
+    net = [Layer(draw(i, o), draw(o), TRANSFERS[1]) for i, o in zip(widths, widths[1:])]
+    boxes = [*label_corners(explain(net, draw(1, widths[0]), draw(1, widths[-1]), names=names).drawing.svg)]
+    assert len(boxes) >= 2*sum(widths) + sum(i*o for i, o in zip(widths, widths[1:]))   # each neuron's name and value, each weight's name
+    assert all(apart(p, q) for k, p in enumerate(boxes) for q in boxes[:k])
+
+
+def test_jupyter_gets_folds_and_mathml_that_leave_the_page_alone():
+    e = explain(MAZUR, [[.05, .1]], [[.01, .99]], biases='frozen')
+    shown = e._repr_html_()
+    assert shown.count('<details') == 1 + len(e.phases) == shown.count('</details>') and '0.291027774' in of_mathml(shown)
+    assert shown.count('<table>') == len(e.lines) and '<math' in shown and '<svg' in shown
+    assert not re.search(r'<script|href|src=|id="(?!on|back)', shown) and 'http' not in re.sub(r'xmlns="\S+"', '', shown)
+    style = re.search('<style>(.*?)</style>', shown, re.S)[1]
+    assert all(rule.strip().startswith('.explained') for rule in style.split('}')[:-1])
 
 
 # ---- in a browser
