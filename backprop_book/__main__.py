@@ -3,9 +3,8 @@
 # %% auto #0
 __all__ = ['EXAMPLE', 'Bad', 'read_transfer', 'read_loss', 'read_optimizer', 'main']
 
-# %% ../nbs/17_command.ipynb #3b0118f8
+# %% ../nbs/17_command.ipynb #5bc0d7fd
 import argparse, ast, json, os, re, sys, tomllib
-from difflib import get_close_matches
 from fractions import Fraction
 from pathlib import Path
 import numpy as np
@@ -16,7 +15,7 @@ from . import loss as losses
 from .network import Layer
 from . import descent
 from .explain import SCHEMA, explain
-from .worksheet import PLACES, read_answers, worksheet, write_text
+from .worksheet import PLACES, _meant, read_answers, worksheet, write_text
 
 # %% ../nbs/17_command.ipynb #a2514365
 EXAMPLE = '''# The network of the post that everyone copies (Mazur, 2015)
@@ -47,7 +46,7 @@ _KEYS = ('inputs', 'targets', 'layers', 'loss', 'lr', 'optimizer', 'updates', 'b
 _LAYER_KEYS = ('weights', 'biases', 'transfer')
 _WORDS = dict(biases=('neuron', 'layer', 'frozen', 'absent'), names=('flat', 'layered'))
 
-# %% ../nbs/17_command.ipynb #7fa0a944
+# %% ../nbs/17_command.ipynb #9ea0f67d
 class Bad(Exception):
     "What the user can mend: it is shown without a traceback, with exit status 2"
 
@@ -64,6 +63,7 @@ def _read_text(path):
         line = raw.count(b'\n', 0, e.start) + 1
         raise Bad(f'{path}, line {line}: a byte that is not UTF-8: save it as UTF-8') from None
 
+# %% ../nbs/17_command.ipynb #761f6cac
 def _layer_spans(text):
     "Where each layer begins and ends: from [[layers]] to the next header, or from brace to brace"
     tables = list(re.finditer(r'(?m)^[ \t]*\[\[\s*layers\s*\]\].*', text))
@@ -71,33 +71,45 @@ def _layer_spans(text):
         heads = [m.start() for m in re.finditer(r'(?m)^[ \t]*\[+\s*[A-Za-z]', text)] + [len(text)]
         return [(m.end(), min(h for h in heads if h >= m.end())) for m in tables]
     outer = re.search(r'["\']?layers["\']?\s*[:=]\s*\[', text)
-    braces = re.compile(r'\{[^{}]*\}').finditer(text, outer.end()) if outer else ()
-    return [m.span() for m in braces]
+    braces = re.compile(r'\{[^{}]*\}')
+    return [m.span() for m in braces.finditer(text, outer.end())] if outer else []
 
+def _line_of(text, key, layer=None):
+    "The line of a key, of the file's own or of a layer's; None if it is not found"
+    text = re.sub(r'(?m)(?:^|(?<=\s))#.*', lambda m: ' '*len(m[0]), text)   # no remarks
+    spans, start, end = _layer_spans(text), 0, len(text)
+    if layer is None:   # look past the layers' own keys
+        for a, b in spans: text = text[:a] + re.sub(r'[^\n]', ' ', text[a:b]) + text[b:]
+    elif layer < len(spans): start, end = spans[layer]
+    else: return None
+    word = rf'(?<![\w"\'])["\']?{re.escape(str(key))}["\']?\s*[=:\]]'
+    found = re.compile(word).search(text, start, end)
+    if not found and layer is None: return None
+    return text.count('\n', 0, found.start() if found else start) + 1
+
+# %% ../nbs/17_command.ipynb #f37d8cf9
 class _File:
     "What a file says, and on which line it says it"
     def __init__(self, path):
         self.path, self.text = path, _read_text(path)
         self.data = _parse(self)
         if not isinstance(self.data, dict):
-            raise self.bad('it holds no keys: explain --example prints a file that does', 1)
-    def bad(self, message, line=None):
+            raise self.bad('it holds no keys: explain --example prints a file that does', line=1)
+    def bad(self, message, key=None, layer=None, line=None):
+        "A `Bad` with the line of a key, or with this line"
+        if key is not None: line = _line_of(self.text, key, layer)
         return Bad(f'{self.path}{f", line {line}" if line else ""}: {message}')
-    def line_of(self, key, layer=None):
-        "The line of a key, of the file's own or of a layer's; None if it is not found"
-        text = re.sub(r'(?m)(?:^|(?<=\s))#.*', lambda m: ' '*len(m[0]), self.text)   # no remarks
-        spans = _layer_spans(text)
-        start, end = 0, len(text)
-        if layer is None:   # look past the layers' own keys
-            for a, b in spans: text = text[:a] + re.sub(r'[^\n]', ' ', text[a:b]) + text[b:]
-        elif layer < len(spans): start, end = spans[layer]
-        else: return None
-        word = rf'(?<![\w"\'])["\']?{re.escape(str(key))}["\']?\s*[=:\]]'
-        found = re.compile(word).search(text, start, end)
-        if not found and layer is None: return None
-        return text.count('\n', 0, found.start() if found else start) + 1
 
-# %% ../nbs/17_command.ipynb #1f9b5957
+class _Options:
+    "The options, in place of a file: they have no lines"
+    def bad(self, message, *key): return Bad(message)
+
+def _made(file, make, *key, say=''):
+    "What `make` gives; `Bad`, with the line of the key, where it refuses"
+    try: return make()
+    except (ValueError, TypeError) as e: raise file.bad(f'{say}{e}', *key) from None
+
+# %% ../nbs/17_command.ipynb #c464ef0d
 def _once(pairs):
     keys = [key for key, _ in pairs]
     for key in keys:
@@ -115,24 +127,29 @@ def _parse(file):
     try:
         if not _is_json(file): return tomllib.loads(file.text)
         return json.loads(file.text, object_pairs_hook=_once, parse_constant=_no_number)
-    except json.JSONDecodeError as e:
-        hint = 'JSON wants double quotes, no comma after the last entry, no remarks'
-        raise file.bad(f'{e.msg[0].lower()}{e.msg[1:]} ({hint})', e.lineno) from None
-    except tomllib.TOMLDecodeError as e:
-        said, at = str(e).split(' (at')[0], re.search(r'\(at line (\d+)', str(e))
-        line = int(at[1]) if at else file.text.rstrip().count('\n') + 1
-        hint = 'TOML wants key = value, text in quotes, lists in brackets'
-        raise file.bad(f'{said[0].lower()}{said[1:]} ({hint})', line) from None
-    except KeyError as e:
-        key = e.args[0]
-        raise file.bad(f'the key {key!r} stands there twice', file.line_of(key)) from None
     except RecursionError: raise file.bad('it is nested too deeply') from None
+    except KeyError as e: raise file.bad(f'the key {e} stands there twice', e.args[0]) from None
     except ValueError as e:
-        lines = file.text.split('\n')
-        line = next((i for i, l in enumerate(lines, 1) if str(e).split()[0] in l), None)
-        raise file.bad(str(e), line) from None
+        message, line = _unparsed(file.text, e)
+        raise file.bad(message, line=line) from None
 
-# %% ../nbs/17_command.ipynb #60da4545
+# %% ../nbs/17_command.ipynb #2e3f17b1
+def _unparsed(text, error):
+    "What is said of text that does not parse, and its line"
+    if isinstance(error, json.JSONDecodeError):
+        said, line = error.msg, error.lineno
+        hint = ' (JSON wants double quotes, no comma after the last entry, no remarks)'
+    elif isinstance(error, tomllib.TOMLDecodeError):
+        said, at = str(error).split(' (at')[0], re.search(r'\(at line (\d+)', str(error))
+        line = int(at[1]) if at else text.rstrip().count('\n') + 1
+        hint = ' (TOML wants key = value, text in quotes, lists in brackets)'
+    else:
+        lines = text.split('\n')
+        word = str(error).split()[0]
+        return str(error), next((i for i, line in enumerate(lines, 1) if word in line), None)
+    return f'{said[0].lower()}{said[1:]}{hint}', line
+
+# %% ../nbs/17_command.ipynb #0d975db9
 _SAFE = ('z exp log sqrt abs Abs tanh sinh cosh sin cos atan erf Max Min Piecewise sign True '
          'pi').split()
 _NODES = (ast.Expression, ast.BinOp, ast.UnaryOp, ast.operator, ast.unaryop, ast.Call, ast.Name,
@@ -155,15 +172,9 @@ def _own(text):
     slope = formula.diff(z).rewrite(sp.Piecewise)
     return Transfer(text, str(formula), str(slope), as_numpy(formula, z), as_numpy(slope, z))
 
-def _near(word, words):
-    near = get_close_matches(str(word), words, 1)
-    return f'; did you mean {near[0]!r}?' if near else f': choose from {", ".join(words)}'
-
-# %% ../nbs/17_command.ipynb #99019fd3
+# %% ../nbs/17_command.ipynb #eefec002
 _FUNCTIONS = {t.name: t for t in (transfers.identity, transfers.sigmoid, transfers.tanh,
                                   transfers.relu, transfers.softplus)}
-_LOSSES = {l.name: l for l in (losses.squared_error, losses.logistic_loss,
-                               losses.logistic_loss_pm1, losses.softmax_cross_entropy)}
 
 def read_transfer(text): # a name, leaky_relu(0.1) and fold(0.2) too, or a formula in z
     "A transfer function from a word; ValueError with the nearest name"
@@ -177,21 +188,24 @@ def read_transfer(text): # a name, leaky_relu(0.1) and fold(0.2) too, or a formu
             why = getattr(e, 'msg', e)
             raise ValueError(f'the formula {text!r} cannot be read: {why}') from None
     names = [*_FUNCTIONS, 'leaky_relu(0.01)', 'fold(0.2)']
-    raise ValueError(f'there is no transfer function {text!r}{_near(text, names)}'
+    raise ValueError(f'there is no transfer function {text!r}{_meant(text, names)}'
                      ' (a formula in z will do, too)')
 
-# %% ../nbs/17_command.ipynb #139f0039
+# %% ../nbs/17_command.ipynb #f7154f99
+_LOSSES = {l.name: l for l in (losses.squared_error, losses.logistic_loss,
+                               losses.logistic_loss_pm1, losses.softmax_cross_entropy)}
+
 def read_loss(text): # a name
     "A loss from a word; ValueError with the nearest name"
     if text in _LOSSES: return _LOSSES[text]
-    raise ValueError(f'there is no loss {text!r}{_near(text, [*_LOSSES])}')
+    raise ValueError(f'there is no loss {text!r}{_meant(text, [*_LOSSES])}')
 
 def read_optimizer(text): # such as adam(0.01), or momentum(0.1, beta=0.8)
     "An optimizer from text that looks like a call; only numbers are read"
     kinds = ('sgd', 'momentum', 'nesterov', 'rmsprop', 'adam')
     call = re.fullmatch(r'(\w+)(?:\(([^()]*)\))?', str(text).strip())
     if not call or call[1] not in kinds:
-        raise ValueError(f'there is no optimizer {text!r}{_near(str(text).split("(")[0], kinds)}')
+        raise ValueError(f'there is no optimizer {text!r}{_meant(str(text).split("(")[0], kinds)}')
     try:
         parts = [part.split('=') for part in (call[2] or '').split(',') if part.strip()]
         numbers = [float(part[0]) for part in parts if len(part) == 1]
@@ -200,7 +214,7 @@ def read_optimizer(text): # such as adam(0.01), or momentum(0.1, beta=0.8)
     except (TypeError, ValueError) as e:
         raise ValueError(f'{text}: {e} (write it as in adam(0.01))') from None
 
-# %% ../nbs/17_command.ipynb #03c497e4
+# %% ../nbs/17_command.ipynb #8e0baa17
 def _numbers(value, what, ndim):
     "A list of numbers as an array, of rows if `ndim` is 2; ValueError that says what came"
     if isinstance(value, (str, bool)):
@@ -214,6 +228,7 @@ def _numbers(value, what, ndim):
 
 def _many(n, word): return f'{n} {word}{"s"*(n != 1)}'
 
+# %% ../nbs/17_command.ipynb #0673e457
 def _weights(layer, i, n_in):
     W = _numbers(layer['weights'], f'weights of layer {i+1}', 2)
     if len(W) == n_in: return W
@@ -231,44 +246,43 @@ def _biases(layer, i, n_out, shared):
     if len(b) == n_out: return b
     raise ValueError(f'biases of layer {i+1}: {len(b)}, but the layer has {_many(n_out, "neuron")}')
 
-def _known(file, data, keys, layer=None):
-    where = '' if layer is None else f' in layer {layer+1}'
-    for key in data:
-        if key not in keys:
-            message = f'unknown key {key!r}{where}{_near(key, keys)}'
-            raise file.bad(message, file.line_of(key, layer))
-
-def _network(file, data):
-    "Layers, inputs and targets; `Bad`, with the line, for what does not fit"
-    def made(key, make, layer=None):
-        try: return make()
-        except (ValueError, TypeError) as e:
-            raise file.bad(str(e), file.line_of(key, layer)) from None
-    for key in _KEYS[:3]:
-        if key not in data: raise file.bad(f'{key} is missing: see what explain --example prints')
-    X, Y = [made(key, lambda: _numbers(data[key], key, 2)) for key in _KEYS[:2]]
-    layers, net = data['layers'], []
-    if not isinstance(layers, list) or not layers or not all(isinstance(l, dict) for l in layers):
-        message = 'layers must be a list, each with weights, biases and transfer'
-        raise file.bad(message, file.line_of('layers'))
-    for i, layer in enumerate(layers):
-        _known(file, layer, _LAYER_KEYS, i)
-        if 'weights' not in layer:
-            raise file.bad(f'layer {i+1} has no weights', file.line_of('weights', i))
-        W = made('weights', lambda: _weights(layer, i, len(net[-1].b) if net else X.shape[1]), i)
-        b = made('biases', lambda: _biases(layer, i, W.shape[1], data.get('biases')), i)
-        f = made('transfer', lambda: read_transfer(layer.get('transfer', 'identity')), i)
-        net.append(Layer(W, b, f))
-    made('targets', lambda: _check_targets(X, Y, W.shape[1]))
-    return net, X, Y
-
 def _check_targets(X, Y, K):
     if len(Y) != len(X): raise ValueError(
         f'targets: {_many(len(Y), "row")}, inputs: {_many(len(X), "row")}: give as many')
     if Y.shape[1] != K: raise ValueError(
         f'targets: {_many(Y.shape[1], "number")} a row, the last layer has {_many(K, "neuron")}')
 
-# %% ../nbs/17_command.ipynb #50ce3aa4
+# %% ../nbs/17_command.ipynb #b23639d1
+def _check_keys(file, data, keys, layer=None):
+    where = '' if layer is None else f' in layer {layer+1}'
+    for key in data:
+        if key not in keys:
+            raise file.bad(f'unknown key {key!r}{where}{_meant(key, keys)}', key, layer)
+
+def _layer(file, layer, i, n_in, shared):
+    "A `Layer`, from what the file says of layer `i`"
+    _check_keys(file, layer, _LAYER_KEYS, i)
+    if 'weights' not in layer: raise file.bad(f'layer {i+1} has no weights', 'weights', i)
+    W = _made(file, lambda: _weights(layer, i, n_in), 'weights', i)
+    b = _made(file, lambda: _biases(layer, i, W.shape[1], shared), 'biases', i)
+    transfer = layer.get('transfer', 'identity')
+    return Layer(W, b, _made(file, lambda: read_transfer(transfer), 'transfer', i))
+
+def _network(file, data):
+    "Layers, inputs and targets; `Bad`, with the line, for what does not fit"
+    for key in _KEYS[:3]:
+        if key not in data: raise file.bad(f'{key} is missing: see what explain --example prints')
+    X, Y = [_made(file, lambda: _numbers(data[key], key, 2), key) for key in _KEYS[:2]]
+    layers, net, K = data['layers'], [], X.shape[1]
+    if not isinstance(layers, list) or not layers or not all(isinstance(l, dict) for l in layers):
+        raise file.bad('layers must be a list, each with weights, biases and transfer', 'layers')
+    for i, layer in enumerate(layers):
+        net.append(_layer(file, layer, i, K, data.get('biases')))
+        K = len(net[-1].b)
+    _made(file, lambda: _check_targets(X, Y, K), 'targets')
+    return net, X, Y
+
+# %% ../nbs/17_command.ipynb #a20fad21
 _TYPES = dict(updates=(int, 'a whole number'), digits=(int, 'a whole number'),
               lr=((int, float), 'a number'), exact=(bool, 'true or false'),
               pencil=(bool, 'true or false'), only=(list, 'a list of names, ["h1", "w5"]'))
@@ -276,32 +290,28 @@ _TYPES = dict(updates=(int, 'a whole number'), digits=(int, 'a whole number'),
 def _setting(key, value):
     "What a key says, as `explain` takes it; ValueError if it is no such thing"
     if key in _WORDS and value not in _WORDS[key]:
-        raise ValueError(f'{value!r} is unknown{_near(value, _WORDS[key])}')
-    if key in _TYPES:
-        kind, wanted = _TYPES[key]
-        fits = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
-        if not fits: raise ValueError(f'give {wanted}, not {value!r}')
+        raise ValueError(f'{value!r} is unknown{_meant(value, _WORDS[key])}')
+    kind, wanted = _TYPES.get(key, (object, ''))
+    if not isinstance(value, kind) or isinstance(value, bool) and kind not in (bool, object):
+        raise ValueError(f'give {wanted}, not {value!r}')
     return {'loss': read_loss, 'optimizer': read_optimizer}.get(key, lambda v: v)(value)
 
 def _settings(file, data):
     "The arguments of `explain` beside the network"
-    out = {}
-    for key in _KEYS[3:]:
-        try: out |= {key: _setting(key, data[key])} if key in data else {}
-        except ValueError as e: raise file.bad(f'{key}: {e}', file.line_of(key)) from None
+    out = {key: _made(file, lambda: _setting(key, data[key]), key, say=f'{key}: ')
+           for key in _KEYS[3:] if key in data}
     if {'optimizer', 'lr'} <= {*data}: raise file.bad(
-        'lr: the optimizer has a learning rate of its own: leave lr out', file.line_of('lr'))
+        'lr: the optimizer has a learning rate of its own: leave lr out', 'lr')
     return out
 
 def _blame(file, data, error):
     "`Bad` for what `explain` refuses, with the line of the key that it speaks of, if of any"
     text = re.sub(r'\blayer (\d+)', lambda m: f'layer {int(m[1]) + 1}', str(error))  # files: from 1
-    keys = [key for key in data if key != 'layers']
-    found = {key: re.search(rf'\b{key.rstrip("s")}', text) for key in keys}
+    found = {key: re.search(rf'\b{key.rstrip("s")}', text) for key in data if key != 'layers'}
     first = sorted((match.start(), key) for key, match in found.items() if match)
-    return file.bad(text, file.line_of(first[0][1]) if first else None)
+    return file.bad(text, *(key for _, key in first[:1]))
 
-# %% ../nbs/17_command.ipynb #7d955328
+# %% ../nbs/17_command.ipynb #2cb1c910
 def _rows(text):
     "Rows of numbers, split by semicolons"
     rows = [row.replace(',', ' ').split() for row in text.split(';')]
@@ -318,16 +328,14 @@ def _layer_option(text):
     layer = dict(weights=_rows(weights), transfer=transfer or 'identity')
     return {**layer, 'biases': _rows(biases)[0]} if biases else layer
 
-class _Options:
-    "The options, in place of a file: they have no lines"
-    def bad(self, message, line=None): return Bad(message)
-    def line_of(self, key, layer=None): return None
+def _said(args, keys):
+    "The options that were given, by key"
+    return {key: getattr(args, key) for key in keys if getattr(args, key) is not None}
 
 def _options(args):
     "What the options say, under the keys of a file"
-    said = {key: getattr(args, key) for key in _KEYS[3:] if getattr(args, key) is not None}
-    for key in _KEYS[:2]:
-        if getattr(args, key): said[key] = _rows(' '.join(getattr(args, key)))
+    said = _said(args, _KEYS[3:])
+    said |= {key: _rows(' '.join(words)) for key, words in _said(args, _KEYS[:2]).items()}
     return {**said, 'layers': [_layer_option(text) for text in args.layer]} if args.layer else said
 
 # %% ../nbs/17_command.ipynb #65ed4c5e
@@ -352,14 +360,14 @@ def _put(args, formats):
     sys.stdout.write(text)
     sys.stdout.flush()
 
-# %% ../nbs/17_command.ipynb #3667253e
+# %% ../nbs/17_command.ipynb #e3ccbe6a
 def _explain(args):
     if args.example: return _example(args)
     file = _File(args.file) if args.file else _Options()
     data = {**(file.data if args.file else {}), **_options(args)}
     if not args.file and not data: raise Bad('explain what? Give a FILE, or --inputs, '
         '--targets and --layer (explain --example prints a file to begin with)')
-    _known(file, data, _KEYS)
+    _check_keys(file, data, _KEYS)
     net, X, Y = _network(file, data)
     settings = _settings(file, data)
     try: told = explain(net, X, Y, **settings)
@@ -374,7 +382,7 @@ def _example(args):
 
 def _schema(args): _put(args, dict(json=lambda: json.dumps(SCHEMA, indent=1)))
 
-# %% ../nbs/17_command.ipynb #049db777
+# %% ../nbs/17_command.ipynb #acc6c47b
 _SHEET = ('widths', 'transfer', 'blanks', 'digits', 'rows', 'loss', 'lr', 'biases', 'names',
           'hints')
 
@@ -382,23 +390,22 @@ def _transfers(names):
     found = [read_transfer(name) for name in ([names] if isinstance(names, str) else names)]
     return found[0] if len(found) == 1 else found
 
-def _sheet(said, bad):
-    "The worksheet that options or a file ask for; `bad` makes an error of a key and a message"
+def _sheet(file, said):
+    "The worksheet that a file or options ask for"
     readers, settings = dict(transfer=_transfers, loss=read_loss), {}
     for key, value in said.items():
-        if key not in (*_SHEET, 'seed'): raise bad(key, f'unknown key {key!r}{_near(key, _SHEET)}')
-        try: settings[key] = readers.get(key, lambda v: v)(value)
-        except (ValueError, TypeError) as e: raise bad(key, f'{key}: {e}') from None
+        if key not in (*_SHEET, 'seed'):
+            raise file.bad(f'unknown key {key!r}{_meant(key, _SHEET)}', key)
+        read = readers.get(key, lambda v: v)
+        settings[key] = _made(file, lambda: read(value), key, say=f'{key}: ')
     try: return worksheet(**settings)
     except (ValueError, TypeError) as e:
         key = next((key for key in settings if re.search(rf'\b{key}\b', str(e))), 'seed')
-        raise bad(key, str(e)) from None
+        raise file.bad(str(e), key) from None
 
-def _said(args, *more):
-    return {key: getattr(args, key) for key in (*_SHEET, *more) if getattr(args, key) is not None}
-
+# %% ../nbs/17_command.ipynb #03136bef
 def _worksheet(args):
-    sheet = _sheet(_said(args, 'seed'), lambda key, message: Bad(message))
+    sheet = _sheet(_Options(), _said(args, (*_SHEET, 'seed')))
     if args.form: _save(args.form, sheet.form(), args.force)
     if args.form and not (args.output or args.format): return
     kinds = dict(markdown=sheet.markdown, latex=sheet.latex, html=sheet.html)
@@ -406,20 +413,17 @@ def _worksheet(args):
 
 def _mark(args):
     file = _File(args.file)
-    def bad(key, message): return file.bad(message, file.line_of(key))
     said = file.data.get('sheet', {})
     answers = file.data.get('answers', {k: v for k, v in file.data.items() if k != 'sheet'})
     if not isinstance(answers, dict) or not isinstance(said, dict):
-        raise bad('answers', 'answers and sheet must be tables')
-    said = {**said, **_said(args, 'seed')}
+        raise file.bad('answers and sheet must be tables', 'answers')
+    said = {**said, **_said(args, (*_SHEET, 'seed'))}
     if 'seed' not in said: raise file.bad(
         'it does not say which sheet it answers: give --seed, and what else worksheet was given')
-    sheet = _sheet(said, bad)
+    sheet = _sheet(file, said)
     for box, answer in answers.items():
-        try: read_answers(sheet, {box: answer})
-        except (ValueError, TypeError) as e: raise bad(box, str(e)) from None
-    try: marking = sheet.mark(answers)
-    except ValueError as e: raise file.bad(str(e)) from None
+        _made(file, lambda: read_answers(sheet, {box: answer}), box)
+    marking = _made(file, lambda: sheet.mark(answers))
     _put(args, dict(text=marking.__repr__, markdown=marking._repr_markdown_))
 
 # %% ../nbs/17_command.ipynb #e79c51e3
@@ -461,11 +465,11 @@ _MARK_MORE = '''the file: what worksheet --form wrote, filled in; or answers by 
   {"1": 0.35, "a_h1": "1/8", "dE/dw5": -0.0101}
 with --seed, and what else worksheet was given.'''
 
-# %% ../nbs/17_command.ipynb #5157b066
+# %% ../nbs/17_command.ipynb #781118ab
+_HOW = dict(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter)
+
 def _add(commands, name, run, short, about, more=None):
-    parser = commands.add_parser(name, help=short, description=about, epilog=more,
-                                 allow_abbrev=False,
-                                 formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = commands.add_parser(name, help=short, description=about, epilog=more, **_HOW)
     parser.set_defaults(run=run)
     return parser
 
@@ -474,6 +478,7 @@ def _add_output(parser, *formats):
     parser.add_argument('--format', choices=formats, help=f'to the terminal goes {formats[0]}')
     parser.add_argument('--force', action='store_true', help='overwrite an existing file')
 
+# %% ../nbs/17_command.ipynb #6824fdf0
 def _add_explain(commands):
     p = _add(commands, 'explain', _explain, 'every step of an update', _EXPLAIN, _EXPLAIN_MORE)
     p.add_argument('file', nargs='?', metavar='FILE', help='a network in TOML or JSON')
@@ -490,6 +495,7 @@ def _add_explain(commands):
     p.add_argument('--only', nargs='+', metavar='NAME', help='neurons or weights to work out')
     _add_output(p, 'text', 'markdown', 'latex', 'html', 'json')
 
+# %% ../nbs/17_command.ipynb #d25115a4
 def _add_sheet(p):
     p.add_argument('--widths', nargs='+', type=int, metavar='N',
                    help='inputs, then the neurons of each layer (2 2 1)')
@@ -504,12 +510,8 @@ def _add_sheet(p):
     p.add_argument('--names', choices=_WORDS['names'])
     p.add_argument('--hints', action='store_const', const=True, help='print the rules, too')
 
-def _parser():
-    parser = argparse.ArgumentParser(prog='python -m backprop_book', description=_ABOUT,
-                                     epilog=_START, allow_abbrev=False,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    commands = parser.add_subparsers(title='commands', metavar='COMMAND', required=True)
-    _add_explain(commands)
+# %% ../nbs/17_command.ipynb #d78bd6ff
+def _add_worksheet(commands):
     p = _add(commands, 'worksheet', _worksheet, 'an exercise sheet and its key', _WORKSHEET,
              _WORKSHEET_MORE)
     p.add_argument('seed', type=int, metavar='SEED', help='a whole number: one number, one sheet')
@@ -517,14 +519,21 @@ def _parser():
     p.add_argument('--form', metavar='FILE', help='write an empty TOML file for the answers')
     _add_sheet(p)
     _add_output(p, 'markdown', 'latex', 'html')
+
+def _add_mark(commands):
     p = _add(commands, 'mark', _mark, "a learner's answers, marked", _MARK, _MARK_MORE)
     p.add_argument('file', metavar='FILE', help='answers in TOML or JSON')
     p.add_argument('--seed', type=int, help='of the sheet, where the file does not say it')
     _add_sheet(p)
     _add_output(p, 'text', 'markdown')
-    p = _add(commands, 'schema', _schema, 'the JSON Schema of explain --format json',
-             'The JSON Schema of what explain writes as JSON.')
-    _add_output(p, 'json')
+
+def _parser():
+    parser = argparse.ArgumentParser(prog='python -m backprop_book', description=_ABOUT,
+                                     epilog=_START, **_HOW)
+    commands = parser.add_subparsers(title='commands', metavar='COMMAND', required=True)
+    for add in (_add_explain, _add_worksheet, _add_mark): add(commands)
+    _add_output(_add(commands, 'schema', _schema, 'the JSON Schema of explain --format json',
+                     'The JSON Schema of what explain writes as JSON.'), 'json')
     return parser
 
 # %% ../nbs/17_command.ipynb #1d5b36e3

@@ -4,12 +4,13 @@
 __all__ = ['PLACES', 'Worksheet', 'worksheet', 'write_text', 'read_number', 'read_answers', 'learner', 'hypotheses', 'Marking',
            'mark']
 
-# %% ../nbs/16_worksheets.ipynb #6c9562c7
+# %% ../nbs/16_worksheets.ipynb #6d41a878
 import html, json, math, re
 from dataclasses import dataclass, replace
 from decimal import Context, Decimal, ROUND_HALF_EVEN
 from difflib import get_close_matches
 from functools import cached_property
+from itertools import groupby
 from numbers import Integral, Real
 from pathlib import Path
 import numpy as np
@@ -17,9 +18,9 @@ from .check import Table
 from .transfer import Transfer, identity, sigmoid, tanh
 from .loss import (Loss, logistic_loss, logistic_loss_pm1,
                                 softmax_cross_entropy, squared_error)
-from .network import Layer, Trace, forward, loss_and_grads
+from .network import Layer, Trace, forward
 from .diagnose import CATALOGUE, Cause, Mistake, Step, walk
-from .explain import explain, latex_of
+from .explain import _mathml, explain, latex_of
 
 # %% ../nbs/16_worksheets.ipynb #b87de6e1
 def _signed(rng, sizes, count):
@@ -34,7 +35,7 @@ def _sizes(count):
     sizes = np.arange(1, 20 if count < 20 else 40)*5
     return sizes[sizes != 100]/100
 
-# %% ../nbs/16_worksheets.ipynb #6b790ce4
+# %% ../nbs/16_worksheets.ipynb #e86c5319
 def _targets(rng, loss, transfer, shape):
     "Targets that suit the loss, and that the output can come near"
     count = np.arange(np.prod(shape)).reshape(shape)
@@ -57,6 +58,7 @@ def _draw(rng, widths, transfers, loss, rows, absent):
     X = _signed(rng, halves, n).reshape(rows, -1)
     return net, X, _targets(rng, loss, transfers[-1], (rows, widths[-1]))
 
+# %% ../nbs/16_worksheets.ipynb #b68d602c
 def _cancels(A, W, b=0):
     "Whether a sum in `A @ W + b` is small beside its terms, so that their rounding would show"
     terms = np.abs(A[:, :, None]*W).max(1)                     # (n, n_out)
@@ -70,25 +72,24 @@ def _readable(layer, Z):
     if _has_kink(layer.transfer): return (Z > 0).any() and (Z.size == 1 or (Z < 0).any())
     return np.abs(Z).max() <= {identity: 6, tanh: 1.5}.get(layer.transfer, 2.5)
 
-def _cancels_back(net, trace, dA):
-    "Whether a sum of the backward pass cancels: over rows, or over successors"
-    for layer, A, Z in reversed([*zip(net, trace.A, trace.Z)]):
-        delta = dA*layer.transfer.df(Z)
-        if _cancels(A.T, delta) or _cancels(np.ones((1, len(A))), delta): return True
-        if layer is not net[0] and _cancels(delta, layer.W.T): return True
-        dA = delta @ layer.W.T
-    return False
+def _kind_forward(net, trace):
+    "Whether every number of the forward pass can be worked, and no sum cancels"
+    *hidden, last = trace.Z
+    if not all(map(_readable, net, hidden)) or np.abs(last).max() > 6: return False
+    if _has_kink(net[-1].transfer) and (last <= 0).any(): return False
+    return not any(_cancels(A, layer.W, layer.b) for A, layer in zip(trace.A, net))
 
-def _is_kind(net, X, Y, loss, lr, digits, strict):
-    "Whether a candidate is kind: readable, nothing cancels, and what is learnt can be seen"
-    trace, (_, grads) = forward(net, X), loss_and_grads(net, X, Y, loss)
-    if not all(map(_readable, net[:-1], trace.Z)) or np.abs(trace.Z[-1]).max() > 6: return False
-    if _has_kink(net[-1].transfer) and (trace.Z[-1] <= 0).any(): return False
-    if any(_cancels(A, l.W, l.b) for A, l in zip(trace.A, net)): return False
-    dW = np.concatenate([g.W[g.W != 0] for g in grads])
-    if len({f'{g:.{digits-1}e}' for g in dW}) < max(dW.size, 1): return False
-    dA = loss.df(trace.A[-1], Y)
-    if np.abs(dA).min()*len(X) < .02 or _cancels_back(net, trace, dA): return False
+# %% ../nbs/16_worksheets.ipynb #589d98bd
+def _kind_backward(net, trace, Y, loss, lr, digits, strict):
+    "Whether what is learnt can be seen: gradients that differ, sums that do not cancel"
+    back = {(kind, l): array for l, kind, array in walk((), Step(net, trace, Y, loss))}
+    dW = np.concatenate([array[array != 0] for (kind, _), array in back.items() if kind == 'W'])
+    if not dW.size or len({f'{g:.{digits-1}e}' for g in dW}) < dW.size: return False
+    if np.abs(back['dA', len(net) - 1]).min()*len(Y) < .02: return False
+    for l, layer in enumerate(net):
+        A, delta = trace.A[l], back['delta', l]
+        if _cancels(A.T, delta) or _cancels(np.ones((1, len(A))), delta): return False
+        if l and _cancels(delta, layer.W.T): return False
     return bool(not strict or lr*np.abs(dW).min() >= 10.**-digits)
 
 def _network_for(seed, widths, transfers, loss, lr, digits, rows, absent):
@@ -96,7 +97,9 @@ def _network_for(seed, widths, transfers, loss, lr, digits, rows, absent):
     rng = np.random.default_rng(seed)
     for attempt in range(4000):   # a deep network moves its first weights little: then let it be
         net, X, Y = _draw(rng, widths, transfers, loss, rows, absent)
-        if _is_kind(net, X, Y, loss, lr, digits, attempt < 2000): return net, X, Y
+        trace = forward(net, X)
+        if not _kind_forward(net, trace): continue
+        if _kind_backward(net, trace, Y, loss, lr, digits, attempt < 2000): return net, X, Y
     raise ValueError(f'no kind numbers found for widths {widths} with {transfers}: '
                      'try fewer layers or rows, more digits, or another lr')
 
@@ -110,47 +113,56 @@ def _called(line):
     places = {place for place, kinds in PLACES.items() if line.kind in kinds}
     return {line.kind, line.name.plain, *places}
 
-# %% ../nbs/16_worksheets.ipynb #300e1844
+# %% ../nbs/16_worksheets.ipynb #0aaad7ff
+def _meant(word, known, otherwise=None):
+    "The end of a message about an unknown word: the nearest that is known, or what there is"
+    near = get_close_matches(str(word), known, 1)
+    if near: return f'; did you mean {near[0]!r}?'
+    return f': {otherwise or "choose from " + ", ".join(known)}'
+
+def _asked(lines, blanks):
+    "Names of the lines to ask for; ValueError for an unknown place"
+    blanks = [blanks] if isinstance(blanks, str) else list(blanks)
+    places = f'choose from {", ".join(PLACES)}'
+    if not blanks: raise ValueError(f'blanks is empty: {places}')
+    known = {name for line in lines for name in _called(line)}
+    for blank in blanks:
+        if blank not in known: raise ValueError(f'blanks: there is no {blank!r} on this sheet'
+            + _meant(blank, known, f'{places}, or name a line, as z_h1'))
+    return {line.name.plain for line in lines if _called(line) & {*blanks}}
+
+def _shown(lines, asked, takes):
+    "The lines to ask for or to print; `takes`: name of a line -> what it takes, by name"
+    shown = {*asked}
+    for line in reversed(lines):
+        if line.name.plain in shown: shown |= {*takes[line.name.plain]}
+    return [line for line in lines if line.name.plain in shown]
+
+# %% ../nbs/16_worksheets.ipynb #4b5f10df
 def _address(line):
     "(kind, updates before it, layer, indices) of a line"
     layer, row, indices = line.at
     return line.kind, line.t, layer, (*indices,) if row is None else (row, *indices)
 
-def _takes(net, line, grid):
-    "(name, value) of each number that a line takes, whichever branch of a formula it shows"
-    kind, t, l, index = _address(line)
-    if kind not in ('a', 'slope'): return [(n.plain, float(v)) for n, v in line.takes.values()]
-    source = 'a' if kind == 'slope' and net[l].transfer.slope_from_output else 'z'
-    return [(grid[source, t, l, index], 0.)]
+def _takes(net, lines):
+    "name of a line -> {name: value} of what it takes, whichever branch of a formula it shows"
+    grid, out = {_address(line): line.name.plain for line in lines}, {}
+    for (kind, t, l, index), line in zip(grid, lines):
+        out[line.name.plain] = {name.plain: float(v) for name, v in line.takes.values()}
+        if kind not in ('a', 'slope'): continue
+        source = 'a' if kind == 'slope' and net[l].transfer.slope_from_output else 'z'
+        out[line.name.plain] = {grid[source, t, l, index]: 0.}
+    return out
 
-def _rule_of(net, line, grid):
-    "A line's own rule as a function of numbers, and what it takes"
+def _rule_of(net, line):
+    "A line's own rule, as a function of the numbers that it takes"
     import sympy as sp
-    if line.kind not in ('a', 'slope'):
-        return sp.lambdify(list(line.takes), line.expr, 'math'), _takes(net, line, grid)
+    if line.kind not in ('a', 'slope'): return sp.lambdify(list(line.takes), line.expr, 'math')
     f = net[line.at[0]].transfer
     rule = f if line.kind == 'a' else f.df_from_output if f.slope_from_output else f.df
-    return lambda v: float(rule(np.float64(v))), _takes(net, line, grid)
+    return lambda v: float(rule(np.float64(v)))
 
-def _pick(lines, blanks, needs):
-    "Names of the lines to ask for, and the lines to show; ValueError for an unknown place"
-    blanks = [blanks] if isinstance(blanks, str) else list(blanks)
-    known = {name for line in lines for name in _called(line)}
-    for blank in blanks:
-        if blank not in known: raise ValueError(f'blanks: there is no {blank!r} on this sheet'
-            + _meant(blank, known, f'choose from {", ".join(PLACES)}, or name a line, as z_h1'))
-    asked = {line.name.plain for line in lines if _called(line) & {*blanks}}
-    if not asked: raise ValueError(f'blanks is empty: choose from {", ".join(PLACES)}')
-    shown = {*asked}
-    for line in reversed(lines):
-        if line.name.plain in shown: shown |= needs(line)
-    return asked, [line for line in lines if line.name.plain in shown]
-
-def _meant(word, known, otherwise):
-    near = get_close_matches(str(word), sorted(known), 1)
-    return f'; did you mean {near[0]!r}?' if near else f': {otherwise}'
-
-# %% ../nbs/16_worksheets.ipynb #7554f944
+# %% ../nbs/16_worksheets.ipynb #ffec1ece
 @dataclass(frozen=True, eq=False)
 class Worksheet:
     "An exercise sheet and its key: the same from the same settings"
@@ -170,19 +182,18 @@ class Worksheet:
         return [*self.blanks].index(name) + 1 if name in self.blanks else ''
     def markdown(self, part='both'):
         "Markdown with dollar mathematics; part: 'both', 'sheet' or 'key'"
-        return _markdown(self, _parts(part))
+        return _markdown(self, part)
     def latex(self, part='both'):
         "A LaTeX document; it wants amsmath and geometry"
-        return _latex(self, _parts(part))
+        return _latex(self, part)
     def html(self, part='both'):
         "A page that stands alone and prints well; it asks for nothing from elsewhere"
-        return _html(self, _parts(part))
+        return _html(self, part)
     def write(self, path, # its suffix says the format: .md, .tex or .html
               part='both', # or 'sheet', or 'key'
               overwrite=False): # an existing file
         "Write a file in UTF-8; ValueError for another suffix, FileExistsError for an existing file"
-        formats = {'.md': self.markdown, '.tex': self.latex, '.html': self.html}
-        return write_text(path, _choose(path, formats)(part), overwrite)
+        return _write(self, path, part, overwrite)
     def form(self):
         "An empty TOML file for the answers, which the command `mark` reads"
         return _form(self)
@@ -192,31 +203,31 @@ class Worksheet:
     def __repr__(self): return f'{self.title}, {len(self.blanks)} boxes'
     def __str__(self): return self.markdown('sheet')
     def _repr_markdown_(self):
-        return (f'{_markdown(self, ["sheet"])}\n<details>\n<summary>The key</summary>\n\n'
-                f'{_markdown_key(self)}\n</details>\n')
+        return (f'{self.markdown("sheet")}\n<details>\n<summary>The key</summary>\n\n'
+                f'{self.markdown("key")}\n</details>\n')
     @cached_property
-    def _key(self): return {l.name.plain: float(l.text(l.value)) for l in self.explanation.lines}
-    @cached_property
-    def _kept(self): return {}
-    @cached_property
-    def _printed(self):
-        shown = [line.name.plain for line in self.lines]
-        return {name: self._key[name] for name in shown if name not in self.blanks}
-    @cached_property
-    def _grid(self): return {_address(line): line.name.plain for line in self.explanation.lines}
-    @cached_property
-    def _entries(self):
-        out = {}   # of the arrays of the backward pass: (kind, layer) -> [(index, name)]
-        for (kind, t, l, index), name in self._grid.items():
-            if not t: out.setdefault((kind, l), []).append((index, name))
-        return out
-    @cached_property
-    def _after(self):
-        return [l for l in self.explanation.lines if l.t or l.kind in ('e', 'E', 'p')]
-    @cached_property
-    def _rules(self):
-        return {l.name.plain: _rule_of(self.net, l, self._grid) for l in self.explanation.lines}
+    def _desk(self): return _Desk(self)
 
+# %% ../nbs/16_worksheets.ipynb #5a825a8d
+class _Desk:
+    "What a marker looks up"
+    def __init__(self, sheet):
+        lines = sheet.explanation.lines
+        self.key = {line.name.plain: float(line.text(line.value)) for line in lines}
+        self.printed = {line.name.plain: self.key[line.name.plain] for line in sheet.lines
+                        if line.name.plain not in sheet.blanks}
+        self.names = {_address(line): line.name.plain for line in lines}
+        self.entries = {}   # of an array of the backward pass: (kind, layer) -> [(index, name)]
+        for (kind, t, l, index), name in self.names.items():
+            if not t: self.entries.setdefault((kind, l), []).append((index, name))
+        self.takes = _takes(sheet.net, lines)
+        self.rules = {line.name.plain: _rule_of(sheet.net, line) for line in lines}
+        self.forward = [line for line in lines if line.kind in 'za' and not line.t]
+        self.after = [line for line in lines if line.t or line.kind in ('e', 'E', 'p')]
+        self.early = {line.name.plain for line in lines if line.kind in 'zaeE' and not line.t}
+        self.unrounded = {}   # what mistakes give with all digits kept
+
+# %% ../nbs/16_worksheets.ipynb #df0c08d3
 def _check_transfers(widths, transfer, loss):
     "One transfer function a layer"
     if isinstance(transfer, Transfer):
@@ -243,7 +254,7 @@ def _check_settings(seed, widths, blanks, digits, rows, loss, lr, biases, **_):
     if biases not in ('neuron', 'frozen', 'absent'):
         raise ValueError(f"biases is {biases!r}: choose 'neuron', 'frozen' or 'absent'")
 
-# %% ../nbs/16_worksheets.ipynb #02a3902a
+# %% ../nbs/16_worksheets.ipynb #e068016b
 def worksheet(seed:int, # of the numbers: one seed, one sheet
               widths=(2, 2, 1), # inputs, then the neurons of each layer
               transfer=sigmoid, # for all layers; or a list, one a layer
@@ -262,52 +273,40 @@ def worksheet(seed:int, # of the numbers: one seed, one sheet
     absent = biases == 'absent'
     net, X, Y = _network_for(seed, tuple(widths), transfers, loss, lr, digits, rows, absent)
     told = explain(net, X, Y, loss, lr, biases=biases, names=names, digits=digits, pencil=True)
-    grid = {_address(line): line.name.plain for line in told.lines}
-    asked, shown = _pick(told.lines, blanks, lambda l: {n for n, _ in _takes(net, l, grid)})
+    asked = _asked(told.lines, blanks)
+    shown = _shown(told.lines, asked, _takes(net, told.lines))
     key = {l.name.plain: float(l.text(l.value)) for l in shown if l.name.plain in asked}
     return Worksheet(settings, net, X, Y, told, shown, key)
 
-# %% ../nbs/16_worksheets.ipynb #770cebb6
-def _parts(part):
-    "The parts that are written"
-    choices = dict(both=('sheet', 'key'), sheet=('sheet',), key=('key',))
-    if part in choices: return choices[part]
-    raise ValueError(f'part is {part!r}: choose from {", ".join(choices)}')
+# %% ../nbs/16_worksheets.ipynb #bc8b5b3a
+def _formula(sheet, line, key):
+    "A line in LaTeX, step by step: on the sheet up to its box, in the key to its end"
+    steps, asked = line.steps(True), line.name.plain in sheet.blanks
+    if not key: steps = [*dict.fromkeys([steps[0], steps[-1]])]   # symbols and value, once
+    if asked and not key: steps = [steps[0], ''] if sheet.settings['hints'] else ['']
+    return [line.name.latex, *(f'= {step}'.rstrip() for step in steps)]
 
-def _choose(path, formats):
-    "The format that the suffix of a path stands for"
-    suffix = Path(path).suffix.lower()
-    if suffix in formats: return formats[suffix]
-    raise ValueError(f'{path} ends in {suffix or "no suffix"}: choose from {", ".join(formats)}')
-
-def write_text(path, # where
-               text:str, # what
-               overwrite:bool=False): # an existing file
-    "Write a file in UTF-8, the same bytes on every system; FileExistsError if it exists"
-    try: file = open(path, 'w' if overwrite else 'x', encoding='utf-8', newline='\n')
-    except FileExistsError: raise FileExistsError(
-        f'{path} exists: take another name, or say overwrite=True') from None
-    with file: file.write(text)
-    return Path(path)
-
-def _phases(sheet):
-    "phase -> the lines that the sheet shows there"
-    out = {}
-    for line in sheet.lines: out.setdefault(line.phase, []).append(line)
-    return out
+def _phases(sheet, key):
+    "(phase, [(number of its box, whether to leave room, formula), ...]) of what is shown"
+    for phase, lines in groupby(sheet.lines, lambda line: line.phase):
+        boxes = [(sheet.number(line.name.plain), line) for line in lines]
+        yield phase, [(box, bool(box) and not key, _formula(sheet, line, key))
+                      for box, line in boxes]
 
 def _given(sheet):
     "Every given number, in LaTeX"
     return [f'{n.latex} = {latex_of(f"{float(v):.12g}")}' for n, v in sheet.explanation.given]
 
-def _steps(sheet, line, key):
-    "A line in LaTeX, step by step: on the sheet up to its box, in the key to its end"
-    asked = not key and line.name.plain in sheet.blanks
-    steps = [line.symbols(True), *([line.numbers(True)] if key else [])]
-    if asked and not sheet.settings['hints']: steps = []
-    if not asked: steps.append(latex_of(line.text(line.value)))
-    return [line.name.latex, *(f'= {step}' for step in dict.fromkeys(steps))] + ['=']*asked
+def _title(sheet, key): return f'Key to worksheet {sheet.settings["seed"]}' if key else sheet.title
 
+def _pages(sheet, part, page, apart=()):
+    "The lines of the sheet, of its key or of both; `page`: what writes one of them"
+    parts = dict(both=[False, True], sheet=[False], key=[True])
+    if part not in parts: raise ValueError(f'part is {part!r}: choose from {", ".join(parts)}')
+    first, *others = [[*page(sheet, key)] for key in parts[part]]
+    return first + [line for other in others for line in (*apart, *other)]
+
+# %% ../nbs/16_worksheets.ipynb #c350e8fc
 def _about(sheet):
     "What the sheet is about, and what is to be done"
     s = sheet.settings
@@ -321,26 +320,22 @@ def _about(sheet):
             'z is a net input, a an output, \N{GREEK SMALL LETTER DELTA} the slope of E in a net '
             'input; a plus sign marks what is new after the update.')
 
-def _markdown_rows(sheet, key):
+def _markdown(sheet, part):
+    apart = ['<div style="break-before: page"></div>', '']
+    return '\n'.join(_pages(sheet, part, _markdown_page, apart))
+
+def _markdown_page(sheet, key):
+    yield f'**{_title(sheet, key)}**'
+    if not key: yield f'\n{_about(sheet)}\n'
+    if not key: yield f'Given: {", ".join(f"${g}$" for g in _given(sheet))}.'
     room = '&emsp;'*10 + '<br>&nbsp;'
-    for phase, lines in _phases(sheet).items():
+    for phase, rows in _phases(sheet, key):
         yield f'\n**{phase}**\n\n| box | | {"" if key else "answer"} |\n| --- | --- | --- |'
-        for line in lines:
-            box = sheet.number(line.name.plain)
-            formula = ' '.join(_steps(sheet, line, key))
-            yield f'| {box} | ${formula}$ | {room if box and not key else ""} |'
+        for box, blank, formula in rows:
+            yield f'| {box} | ${" ".join(formula)}$ | {room if blank else ""} |'
+    yield ''
 
-def _markdown_key(sheet):
-    title = f'**Key to worksheet {sheet.settings["seed"]}**'
-    return '\n'.join([title, *_markdown_rows(sheet, True), ''])
-
-def _markdown(sheet, parts):
-    given = ', '.join(f'${g}$' for g in _given(sheet))
-    out = [f'**{sheet.title}**\n', _about(sheet) + '\n', f'Given: {given}.',
-           *_markdown_rows(sheet, False), ''] if 'sheet' in parts else []
-    if len(parts) > 1: out += ['<div style="break-before: page"></div>', '']
-    return '\n'.join(out + [_markdown_key(sheet)]*('key' in parts))
-
+# %% ../nbs/16_worksheets.ipynb #95a51841
 _TEX = r'''\documentclass[11pt]{article}
 \usepackage[utf8]{inputenc}
 \usepackage[a4paper,margin=2.2cm]{geometry}
@@ -351,25 +346,22 @@ _TEX = r'''\documentclass[11pt]{article}
 \begin{document}
 '''
 
-def _latex_lines(sheet, key):
-    for phase, lines in _phases(sheet).items():
-        yield rf'\subsection*{{{phase}}}'
-        for line in lines:
-            box, formula = sheet.number(line.name.plain), ' '.join(_steps(sheet, line, key))
-            end = r'\blank' if box and not key else r'\par\smallskip'
-            yield rf'\makebox[2em][l]{{\textbf{{{box}}}}}$\displaystyle {formula}${end}'
+def _latex(sheet, part):
+    pages = _pages(sheet, part, _latex_page, [r'\newpage'])
+    return _TEX + '\n'.join([*pages, r'\end{document}', ''])
 
-def _latex(sheet, parts):
-    given = ', '.join(f'${g}$' for g in _given(sheet))
+def _latex_page(sheet, key):
+    yield rf'\section*{{{_title(sheet, key)}}}'
     about = _about(sheet).replace('\N{GREEK SMALL LETTER DELTA}', r'$\delta$').replace('_', r'\_')
-    out = [rf'\section*{{{sheet.title}}}', about + r'\par\medskip', f'Given: {given}.',
-           *_latex_lines(sheet, False)] if 'sheet' in parts else []
-    if len(parts) > 1: out.append(r'\newpage')
-    if 'key' in parts:
-        title = f'Key to worksheet {sheet.settings["seed"]}'
-        out += [rf'\section*{{{title}}}', *_latex_lines(sheet, True)]
-    return _TEX + '\n'.join([*out, r'\end{document}', ''])
+    if not key: yield about + r'\par\medskip'
+    if not key: yield f'Given: {", ".join(f"${g}$" for g in _given(sheet))}.'
+    for phase, rows in _phases(sheet, key):
+        yield rf'\subsection*{{{phase}}}'
+        for box, blank, formula in rows:
+            start = rf'\makebox[2em][l]{{\textbf{{{box}}}}}$\displaystyle {" ".join(formula)}$'
+            yield start + (r'\blank' if blank else r'\par\smallskip')
 
+# %% ../nbs/16_worksheets.ipynb #a4e79eb3
 _CSS = '''
 :root { color-scheme: light dark; }
 body { font: 1rem/1.5 sans-serif; max-width: 50rem; margin: 2rem auto; padding: 0 1rem; }
@@ -383,31 +375,46 @@ h2 { break-after: avoid; font-size: 1.15rem; }
 @media print { body { margin: 0; max-width: none; } .key { margin-top: 0; } @page { margin: 2cm; } }
 '''
 
-def _mathml(latex):
-    from latex2mathml.converter import convert   # here: no other format needs it
-    return convert(latex).replace('<math ', '<math displaystyle="true" ', 1)
+# %% ../nbs/16_worksheets.ipynb #d2507afe
+def _html(sheet, part):
+    def page(sheet, key):
+        title = f'<h1>{html.escape(_title(sheet, key))}</h1>'
+        if not key: return [title, *_html_intro(sheet), *_html_tables(sheet, key)]
+        start = '<section class=key>' if part == 'both' else '<section>'
+        return [start, title, *_html_tables(sheet, key), '</section>']
+    head = ['<!DOCTYPE html>', '<html lang="en"><head><meta charset="utf-8">',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            f'<title>{html.escape(sheet.title)}</title><style>{_CSS}</style></head><body>']
+    return '\n'.join([*head, *_pages(sheet, part, page), '</body></html>', ''])
+
+def _html_intro(sheet):
+    given = ', '.join(map(_mathml, _given(sheet)))
+    return f'<p>{html.escape(_about(sheet))}</p>', f'<p>Given: {given}.</p>'
 
 def _html_tables(sheet, key):
-    for phase, lines in _phases(sheet).items():
+    for phase, rows in _phases(sheet, key):
         yield f'<h2>{html.escape(phase)}</h2>\n<table>'
-        for line in lines:
-            box = sheet.number(line.name.plain)
-            formula = ' '.join(map(_mathml, _steps(sheet, line, key)))
-            answer = '' if key else f'<td class="answer">{"<span></span>" if box else ""}</td>'
-            yield f'<tr><td class="number">{box}</td><td>{formula}</td>{answer}</tr>'
+        for box, blank, formula in rows:
+            steps = ' '.join(map(_mathml, formula))
+            answer = '' if key else f'<td class="answer">{"<span></span>" if blank else ""}</td>'
+            yield f'<tr><td class="number">{box}</td><td>{steps}</td>{answer}</tr>'
         yield '</table>'
 
-def _html(sheet, parts):
-    title, given = html.escape(sheet.title), ', '.join(map(_mathml, _given(sheet)))
-    out = ['<!DOCTYPE html>', '<html lang="en"><head><meta charset="utf-8">',
-           '<meta name="viewport" content="width=device-width, initial-scale=1">',
-           f'<title>{title}</title><style>{_CSS}</style></head><body>']
-    if 'sheet' in parts: out += [f'<h1>{title}</h1>', f'<p>{html.escape(_about(sheet))}</p>',
-                                 f'<p>Given: {given}.</p>', *_html_tables(sheet, False)]
-    if 'key' in parts: out += [f'<section{" class=key" if len(parts) > 1 else ""}>',
-                               f'<h1>Key to worksheet {sheet.settings["seed"]}</h1>',
-                               *_html_tables(sheet, True), '</section>']
-    return '\n'.join([*out, '</body></html>', ''])
+# %% ../nbs/16_worksheets.ipynb #71e9fdcc
+def write_text(path, # where
+               text:str, # what
+               overwrite:bool=False): # an existing file
+    "Write a file in UTF-8, the same bytes on every system; FileExistsError if it exists"
+    try: file = open(path, 'w' if overwrite else 'x', encoding='utf-8', newline='\n')
+    except FileExistsError: raise FileExistsError(
+        f'{path} exists: take another name, or say overwrite=True') from None
+    with file: file.write(text)
+    return Path(path)
+
+def _write(sheet, path, part, overwrite):
+    formats, end = {'.md': _markdown, '.tex': _latex, '.html': _html}, Path(path).suffix.lower()
+    if end in formats: return write_text(path, formats[end](sheet, part), overwrite)
+    raise ValueError(f'{path} ends in {end or "no suffix"}: choose from {", ".join(formats)}')
 
 def _form(sheet):
     "A TOML file to write answers into, which also says what sheet they belong to"
@@ -418,7 +425,7 @@ def _form(sheet):
     return '\n'.join(['# Write each answer between its quotes; leave open what you do not know.',
                       '[answers]', *boxes, '', '[sheet]', *said, ''])
 
-# %% ../nbs/16_worksheets.ipynb #02660439
+# %% ../nbs/16_worksheets.ipynb #bf786d26
 _NUMBER = r'[+-]?(?:[0-9]+(?:[.,][0-9]*)?|[.,][0-9]+)(?:e[+-]?[0-9]+)?'
 
 def _read_text(text):
@@ -439,6 +446,7 @@ def read_number(answer, # a number, or text: '0.125', '1/8', '0,125', '1.25e-1'
     raise ValueError(f'{place}: {answer!r} is no number: write it as 0.125, 1/8 or 1.25e-1, '
                      'and leave out what was not answered')
 
+# %% ../nbs/16_worksheets.ipynb #ed67702a
 def _box(sheet, box):
     "The name of a box, from its name or its number"
     names = [*sheet.blanks]
@@ -458,8 +466,9 @@ def read_answers(sheet:Worksheet, # that they belong to
         place = f'box {sheet.number(name)} ({name})'
         if name in read: raise ValueError(f'answers: {place} is answered twice')
         value = read_number(answer, f'answers: {place}')
-        if value is not None: read[name] = value
-        if value is not None and isinstance(answer, str) and ',' in answer:
+        if value is None: continue
+        read[name] = value
+        if isinstance(answer, str) and ',' in answer:
             notes.append(f'{place}: "{answer.strip()}" was read as {value:.12g}.')
     return read, notes
 
@@ -479,7 +488,7 @@ def _near(answer, value, digits, room=0):
     value = _rounded(value, digits)
     return abs(answer - value) <= (1 + 1e-9)*_unit(value, digits) + room   # 1e-9: binary again
 
-# %% ../nbs/16_worksheets.ipynb #470df5ce
+# %% ../nbs/16_worksheets.ipynb #b48d12ae
 @dataclass(eq=False)
 class _Paper:
     "What stands on a learner's paper"
@@ -494,58 +503,52 @@ class _Paper:
         elif self.digits: value = _rounded(value, self.digits)
         self.now[name] = value
         return value
-    def taken(self, line):
-        "A line's rule, the names of what it takes, and the numbers that stand there"
-        rule, takes = self.sheet._rules[line.name.plain]
-        return rule, [n for n, _ in takes], [self.now.get(n, v) for n, v in takes]
+    def rule(self, name):
+        "A line's rule, and {name: number} of what it takes as it stands there"
+        takes = self.sheet._desk.takes[name].items()
+        return self.sheet._desk.rules[name], {n: self.now.get(n, v) for n, v in takes}
     def follow(self, lines):
         "(name, value) of what these lines give, one after the other"
-        for line in lines:
-            rule, _, numbers = self.taken(line)
-            yield line.name.plain, (value := rule(*numbers))
-            self.write(line.name.plain, value)
+        for name in (line.name.plain for line in lines):
+            rule, numbers = self.rule(name)
+            yield name, (value := rule(*numbers.values()))
+            self.write(name, value)
 
-# %% ../nbs/16_worksheets.ipynb #eb4fce0d
-def _carried(sheet, answers):
-    "(line, value, room) of each line's own rule, with the learner's numbers put in"
-    digits = sheet.settings['digits']
-    paper = _Paper(sheet, {**sheet._printed, **answers}, digits, {})
-    for line in sheet.explanation.lines:
-        rule, names, numbers = paper.taken(line)
-        value, room = rule(*numbers), 0.
-        for k, name in enumerate(names):
-            half = _unit(numbers[k], digits)/2 if name in paper.now else 0
-            room += abs(rule(*numbers[:k], numbers[k] + half, *numbers[k+1:]) - value)
-        yield line, value, room
-        paper.write(line.name.plain, value)
+# %% ../nbs/16_worksheets.ipynb #e097fe77
+def _room(paper, name, value):
+    "How far the rounding of what a line takes can move its value"
+    rule, numbers = paper.rule(name)
+    halves = {n: _unit(v, paper.digits)/2 for n, v in numbers.items() if n in paper.now}
+    return sum(abs(rule(*{**numbers, n: numbers[n] + half}.values()) - value)
+               for n, half in halves.items())
 
-def _verdict(sheet, line, answer, value, room, behind):
+def _verdict(paper, line, answer, value, behind):
     "right, carried, wrong or missing; `behind`: something earlier is wrong"
-    name, digits = line.name.plain, sheet.settings['digits']
+    name, digits = line.name.plain, paper.digits
     if answer is None: return 'missing'
-    if any(_near(answer, v, digits) for v in (sheet._key[name], float(line.full))): return 'right'
-    if _near(answer, value, digits, room): return 'carried' if behind else 'right'
-    return 'wrong'
+    if any(_near(answer, v, digits) for v in (paper.sheet._desk.key[name], float(line.full))):
+        return 'right'
+    if not _near(answer, value, digits, _room(paper, name, value)): return 'wrong'
+    return 'carried' if behind else 'right'
 
 def _verdicts(sheet, answers):
     "name -> verdict, and name -> what the line's rule gives on the learner's numbers"
-    verdicts, own, off = {}, {}, set()
-    for line, value, room in _carried(sheet, answers):
-        name = line.name.plain
-        behind = any(n in off for n, _ in sheet._rules[name][1])
-        verdicts[name] = _verdict(sheet, line, answers.get(name), value, room, behind)
-        if verdicts[name] in ('carried', 'wrong'): off.add(name)
-        if verdicts[name] == 'missing' and behind and name not in sheet._printed: off.add(name)
-        own[name] = value
+    desk, lines, verdicts, own, off = sheet._desk, sheet.explanation.lines, {}, {}, set()
+    paper = _Paper(sheet, {**desk.printed, **answers}, sheet.settings['digits'], {})
+    for line, (name, value) in zip(lines, paper.follow(lines)):
+        behind, own[name] = not off.isdisjoint(desk.takes[name]), value
+        verdicts[name] = _verdict(paper, line, answers.get(name), value, behind)
+        unasked = verdicts[name] == 'missing' and name not in desk.printed
+        if verdicts[name] in ('carried', 'wrong') or unasked and behind: off.add(name)
     return {name: verdicts[name] for name in sheet.blanks}, own
 
-# %% ../nbs/16_worksheets.ipynb #1d8a59c0
+# %% ../nbs/16_worksheets.ipynb #8319310f
 class _Pen:
     "Writes down what a backward pass computes; `walk` goes on with what is written"
     def __init__(self, paper): self.paper, self.slope = paper, None
     def names(self, kind, l):
         "(index, name) of each entry of an array that has a line"
-        return self.paper.sheet._entries.get((dict(W='dW', b='db').get(kind, kind), l), [])
+        return self.paper.sheet._desk.entries.get((f'd{kind}' if kind in 'Wb' else kind, l), [])
     def get(self, key, array):
         "What stands in place of `array`; `walk` asks for each dA and delta"
         written = np.array(array, float)
@@ -568,20 +571,18 @@ def _backward(paper, trace, causes, fitted):
     writing = Mistake('what is written', 'slope', pen.slopes, ''), range(len(sheet.net))
     step = Step(paper.net, trace, sheet.Y, sheet.settings['loss'], given=pen, fitted=dict(fitted))
     for l, kind, array in walk([*causes, writing], step):
-        if kind == 'delta':
-            yield from ((name, pen.slope[i]) for i, name in pen.names('slope', l))
-        yield from ((name, array[i]) for i, name in pen.names(kind, l))
+        shown = [('slope', pen.slope), (kind, array)] if kind == 'delta' else [(kind, array)]
+        yield from ((name, v[i]) for k, v in shown for i, name in pen.names(k, l))
         if kind in 'Wb': pen.get((l, kind), array)
 
+# %% ../nbs/16_worksheets.ipynb #38af0fed
 def _start(sheet, fixed, digits):
     "A paper with the forward pass on it, and that pass as a `Trace`"
-    paper, n = _Paper(sheet, fixed, digits, {}), len(sheet.X)
-    first = [l for l in sheet.explanation.lines if l.kind in ('z', 'a') and not l.t]
-    for _ in paper.follow(first): pass
-    def array(kind, l):
-        width = len(sheet.net[l].b)
-        names = [[sheet._grid[kind, 0, l, (r, j)] for j in range(width)] for r in range(n)]
-        return np.array([[paper.now[name] for name in row] for row in names])
+    paper, desk = _Paper(sheet, fixed, digits, {}), sheet._desk
+    for _ in paper.follow(desk.forward): pass
+    def array(kind, l): return np.array([
+        [paper.now[desk.names[kind, 0, l, (r, j)]] for j in range(len(sheet.net[l].b))]
+        for r in range(len(sheet.X))])                         # (n, n_out)
     Z, A = [[array(kind, l) for l in range(len(sheet.net))] for kind in 'za']
     net = [_on_paper(*layer) for layer in zip(sheet.net, Z, A)]
     return replace(paper, net=net), Trace(Z, [sheet.X, *A])
@@ -597,7 +598,7 @@ def _pass(paper, trace, causes, fitted):
     "(name, value) of all that comes after the forward pass; the paper given is left as it is"
     paper = replace(paper, now=dict(paper.now))
     yield from _backward(paper, trace, _with_pencil(paper, causes), fitted)
-    yield from paper.follow(paper.sheet._after)
+    yield from paper.follow(paper.sheet._desk.after)
     yield None, paper.now
 
 def _with_pencil(paper, causes):
@@ -620,7 +621,7 @@ def learner(sheet:Worksheet, # to be filled in
     *_, (_, now) = _pass(paper, trace, causes, fitted or {})
     return {name: _rounded(now[name], digits) for name in sheet.blanks}
 
-# %% ../nbs/16_worksheets.ipynb #3b3943d7
+# %% ../nbs/16_worksheets.ipynb #30744f05
 def _layers(mistake, n):
     "The sets of layers that may make a mistake: each alone, or all"
     if mistake.rule == 'all': return [tuple(range(n))]
@@ -631,39 +632,42 @@ def _layers(mistake, n):
 def hypotheses(sheet:Worksheet, # whose learners they are
                numbers:dict): # name of a number that mistakes take -> what it may be, a list
     "Every (mistake, layers, its number) of the doctor's catalogue that one pass can show"
+    kink = any(_has_kink(layer.transfer) for layer in sheet.net)
     for m in CATALOGUE:
         if m.needs: continue   # left over from an earlier pass: there is none
-        kink = any(_has_kink(layer.transfer) for layer in sheet.net)
         if m.name.startswith('a >= 0') and not kink: continue   # it is about relu's corner
         for number in numbers.get(m.fits, []) if m.fits else [None]:
             fitted = {m.fits: number} if m.fits else {}
             for layers in _layers(m, len(sheet.net)): yield m, layers, fitted
 
+# %% ../nbs/16_worksheets.ipynb #767b52fa
 def _read_off(sheet, answers, right):
     "Numbers that a mistake may have taken, read off the gradients that were answered"
-    rows, names = len(sheet.X), {k: n for k, n in sheet._grid.items() if k[0] in ('dW', 'db')}
+    rows, names = len(sheet.X), sheet._desk.names
     found = dict(lr=[sheet.settings['lr']], size=[k for k in range(2, rows) if rows % k])
-    came = {k: answers[n] for k, n in names.items() if answers.get(n)}
+    came = {k: answers[n] for k, n in names.items() if k[0] in ('dW', 'db') and answers.get(n)}
     if len(came) < 2: return found   # one number would explain one answer: that is nothing
     best = max(came, key=lambda k: f'{abs(came[k]):e}')   # most digits: the largest mantissa
     ratio = came[best]/right[names[best]] if right[names[best]] else 0.
-    found.update(factor=[ratio], bound=[max(map(abs, came.values()))])
+    found.update(factor=[ratio], bound=[max(map(abs, came.values()))], norm=[_largest_norm(came)])
     if ratio > 1.5 and abs(ratio/round(ratio) - 1) < .01: found['k'] = [round(ratio)]
-    arrays = {k[::2] for k in came}
-    found['norm'] = [max(math.hypot(*(v for k, v in came.items() if k[::2] == a)) for a in arrays)]
     W = {k: sheet.net[k[2]].W[k[3]] for k in came if k[0] == 'dW'}
-    if W:
-        k = min(W, key=lambda k: _unit(came[k], sheet.settings['digits'])/abs(W[k]))   # sharpest
-        found['decay'] = [(came[k] - right[names[k]])/W[k]]
-    return found
+    if not W: return found
+    k = min(W, key=lambda k: _unit(came[k], sheet.settings['digits'])/abs(W[k]))   # sharpest
+    return found | dict(decay=[(came[k] - right[names[k]])/W[k]])
 
-# %% ../nbs/16_worksheets.ipynb #cdbcd194
+def _largest_norm(came):
+    "Of the arrays that these gradients, by their addresses, belong to"
+    arrays = {}
+    for (kind, _, l, _), v in came.items(): arrays.setdefault((kind, l), []).append(v)
+    return max(math.hypot(*array) for array in arrays.values())
+
+# %% ../nbs/16_worksheets.ipynb #e98bb195
 def _unrounded(sheet, causes, fitted):
     "name -> value with these mistakes and all digits kept; kept for the next learner, too"
-    key = repr((causes, fitted))
-    if key not in sheet._kept:
-        sheet._kept[key] = dict(_pass(*_start(sheet, {}, None), causes, fitted))
-    return sheet._kept[key]
+    kept, key = sheet._desk.unrounded, repr((causes, fitted))
+    if key not in kept: kept[key] = dict(_pass(*_start(sheet, {}, None), causes, fitted))
+    return kept[key]
 
 def _explains(sheet, answers, causes, fitted, paper, trace):
     "Whether mistakes give these answers, with a pencil or with all digits kept"
@@ -676,10 +680,9 @@ def _explains(sheet, answers, causes, fitted, paper, trace):
 
 def _causes(sheet, answers, verdicts):
     "Every mistake that gives all answers from the backward pass on; none if those are sound"
-    first = {l.name.plain for l in sheet.explanation.lines if l.kind in 'zaeE' and not l.t}
-    later = {name: a for name, a in answers.items() if name not in first}
+    later = {name: a for name, a in answers.items() if name not in sheet._desk.early}
     if all(verdicts[name] != 'wrong' for name in later): return []
-    paper, trace = _start(sheet, {**sheet._printed, **answers}, sheet.settings['digits'])
+    paper, trace = _start(sheet, {**sheet._desk.printed, **answers}, sheet.settings['digits'])
     right, found = dict(_pass(paper, trace, (), {})), {}
     for m, layers, fitted in hypotheses(sheet, _read_off(sheet, later, right)):
         if m.name in found or m.fits == 'factor' and found: continue
@@ -687,7 +690,7 @@ def _causes(sheet, answers, verdicts):
             found[m.name] = Cause(((m, layers),), fitted)
     return list(found.values())
 
-# %% ../nbs/16_worksheets.ipynb #1cd87c05
+# %% ../nbs/16_worksheets.ipynb #4830561f
 @dataclass(frozen=True, eq=False)
 class Marking:
     "A learner's answers, marked: a table in a notebook, aligned text in a terminal"
@@ -708,14 +711,8 @@ class Marking:
     @property
     def table(self):
         "A row for each box"
-        digits = self.sheet.settings['digits']
-        def text(value): return f'{_rounded(value, digits):.{digits}g}'
-        rows = []
-        for name, verdict in self.verdicts.items():
-            came, off = self.answers.get(name), verdict in ('carried', 'wrong')
-            rows.append([str(self.sheet.number(name)), name, '' if came is None else f'{came:.12g}',
-                         verdict, text(self.sheet.blanks[name]), text(self.own[name])*off])
-        return Table(['box', 'quantity', 'answer', 'verdict', 'key', 'from own numbers'], rows)
+        return Table(['box', 'quantity', 'answer', 'verdict', 'key', 'from own numbers'],
+                     [_row(self, *box) for box in self.verdicts.items()])
     def _points(self): return f'{self.points} of {len(self.verdicts)} points'
     def __repr__(self):
         notes = [note.replace('**', '') for note in self.notes]
@@ -725,6 +722,14 @@ class Marking:
         table = replace(self.table, rows=rows)._repr_markdown_()
         return '\n\n'.join([f'**{self._points()}**', table, *self.notes])
 
+def _row(marking, name, verdict):
+    sheet, digits = marking.sheet, marking.sheet.settings['digits']
+    def text(value): return f'{_rounded(value, digits):.{digits}g}'
+    came = f'{marking.answers[name]:.12g}' if name in marking.answers else ''
+    own = text(marking.own[name]) if verdict in ('carried', 'wrong') else ''
+    return [str(sheet.number(name)), name, came, verdict, text(sheet.blanks[name]), own]
+
+# %% ../nbs/16_worksheets.ipynb #6d790c08
 def _boxes(sheet, names):
     numbers = ', '.join(str(sheet.number(name)) for name in names)
     return f'box {numbers}' if len(names) == 1 else f'boxes {numbers}'
@@ -734,28 +739,30 @@ def _on_sheet(cause):
     def counted(m): return re.sub(r'\d+', lambda n: str(int(n[0]) + 1), m[0])
     return f'**{re.sub(r"layers? [0-9]+( to [0-9]+)?$", counted, str(cause))}**'
 
+def _misconception(causes):
+    cures = '; '.join(dict.fromkeys(c.mistakes[0][0].cure for c in causes))
+    same = ' (all of them give the same answers here)' if len(causes) > 1 else ''
+    named = ', or '.join(map(_on_sheet, causes))
+    return ('All answers from the backward pass on are what this gives: '
+            f'{named}{same}. Cure: {cures}.')
+
 def _remarks(sheet, verdicts, causes):
     "What a teacher would write beneath"
-    early = {l.name.plain for l in sheet.explanation.lines if l.kind in 'zaeE' and not l.t}
-    wrong = [name for name, verdict in verdicts.items() if verdict == 'wrong']
-    slips, rest = [n for n in wrong if n in early], [n for n in wrong if n not in early]
-    carried = [name for name, verdict in verdicts.items() if verdict == 'carried']
-    notes = []
-    if slips: notes.append(f'A slip before the backward pass: {_boxes(sheet, slips)}.')
-    if carried: notes.append(f'Rightly carried on from a wrong value: {_boxes(sheet, carried)}.')
-    if causes:
-        cures = '; '.join(dict.fromkeys(c.mistakes[0][0].cure for c in causes))
-        same = ' (all of them give the same answers here)' if len(causes) > 1 else ''
-        notes.append('All answers from the backward pass on are what this gives: '
-                     + ', or '.join(map(_on_sheet, causes)) + f'{same}. Cure: {cures}.')
-    elif rest: notes.append('No single mistake of the catalogue gives all answers from the backward'
-                            f' pass on. Wrong by their own rule: {_boxes(sheet, rest)}.')
-    return notes
+    wrong, carried = [[n for n, v in verdicts.items() if v == w] for w in ('wrong', 'carried')]
+    slips = [name for name in wrong if name in sheet._desk.early]
+    rest = [name for name in wrong if name not in slips]
+    if slips: yield f'A slip before the backward pass: {_boxes(sheet, slips)}.'
+    if carried: yield f'Rightly carried on from a wrong value: {_boxes(sheet, carried)}.'
+    if causes: yield _misconception(causes)
+    elif rest: yield ('No single mistake of the catalogue gives all answers from the backward pass '
+                      f'on. Wrong by their own rule: {_boxes(sheet, rest)}.')
 
+# %% ../nbs/16_worksheets.ipynb #1625a52a
 def _mark(sheet, answers, notes):
     verdicts, own = _verdicts(sheet, answers)
     causes = _causes(sheet, answers, verdicts)
-    return Marking(sheet, answers, verdicts, own, causes, _remarks(sheet, verdicts, causes) + notes)
+    notes = [*_remarks(sheet, verdicts, causes), *notes]
+    return Marking(sheet, answers, verdicts, own, causes, notes)
 
 def mark(answers:dict, # name or number of a box -> number, or text such as '1/8'
          seed:int, # of the sheet
