@@ -13,7 +13,7 @@ export OPENBLAS_NUM_THREADS := 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 QUIET := TQDM_DISABLE=1
 
-.PHONY: help book test bounds lab serve lock clean
+.PHONY: help book test bounds bench lab serve lock clean
 help:  ## say what there is
 	@echo "backprop_book: what can be made"
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 16
@@ -30,6 +30,15 @@ bounds: $(VENV)/ready  ## run the tests of the package at the lowest versions th
 	@test -x _build/bounds/bin/python || $(PYTHON) -m venv --without-pip _build/bounds
 	@$(BIN)/python -m uv pip install -q --python _build/bounds/bin/python --resolution lowest-direct . pytest==8.0 hypothesis==6.100
 	$(QUIET) _build/bounds/bin/python -m pytest -c /dev/null --rootdir . -p no:cacheprovider -m "not house" tests
+
+bench: _build/bench/ready  ## time the book beside other libraries (20 idle minutes): bench/results.json
+	_build/bench/bin/python bench/run.py
+
+_build/bench/ready: bench/requirements.lock
+	@echo "== environment: _build/bench, from bench/requirements.lock"
+	@test -x _build/bench/bin/python || $(PYTHON) -m venv _build/bench
+	@_build/bench/bin/python -m pip install -q --disable-pip-version-check -r bench/requirements.lock
+	@touch $@
 
 lab: $(VENV)/ready  ## open the chapters in JupyterLab, MyST rendered
 	$(BIN)/jupyter lab nbs
@@ -55,7 +64,7 @@ $(VENV)/ready: requirements.lock pyproject.toml
 	@$(BIN)/python -m uv pip install -q --python $(BIN)/python --no-deps -e .
 	@touch $@
 
-$(SITE)/built: $(VENV)/ready _config.yml _toc.yml $(shell find nbs site -type f -not -path '*/.*' -not -path '*__pycache__*')
+$(SITE)/built: $(VENV)/ready _config.yml _toc.yml $(shell find nbs site bench/results.json -type f -not -path '*/.*' -not -path '*__pycache__*')
 	@echo "== package: exporting the chapters' cells into backprop_book/"
 	@$(BIN)/nbdev_export
 	@echo "== site: executing the chapters and writing the pages"

@@ -12,7 +12,7 @@ from numbers import Integral, Real
 import numpy as np
 from tqdm import tqdm
 from .loss import Loss
-from .network import Layer, forward, loss_and_grads, parameters
+from .network import Layer, _input, forward, loss_and_grads, parameters
 
 # %% ../nbs/09_descent.ipynb #a7845510
 def _number(value, name, fits, expected, kind=Real):
@@ -169,9 +169,9 @@ def _interrupted(net, history, epoch, batch):
 def _training_data(net, X, Y, loss):
     if not isinstance(loss, Loss):
         raise TypeError(f'loss must be a Loss, see backprop_book.loss, got {loss!r}')
-    trace = forward(net, X)
-    _, Y = loss.check(np.zeros_like(trace.A[-1]), Y)    # zeros: the loop reports overflow
-    return trace.A[0], Y
+    X = _input(net, X)
+    A = np.zeros((len(X), len(net[-1].b)), np.result_type(*(l.W for l in net)))
+    return X, loss.check(A, Y)[1]    # zeros: overflow is the loop's to report
 
 def _batches(n, size, rng, shuffle):
     if size is None: return lambda: [slice(None)]

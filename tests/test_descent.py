@@ -87,7 +87,7 @@ def test_an_interruption_at_the_start_of_a_batch_gives_the_newest_network(batch)
 
     transfer = Transfer('mine', 'tanh(z)', '1 - tanh(z)**2', f, tanh.df)
     net = [Layer(NET[0].W, NET[0].b, transfer), NET[1]]
-    left = 2 + batch + batch//3  # `train` looks at the data once, and at the loss of all rows before the first epoch and after each
+    left = 1 + batch + batch//3  # the loss of all rows is taken before the first epoch and after each
     with pytest.raises(TrainingInterrupted) as caught:
         train(net, X, Y, squared_error, momentum(0.1), 2, 4, np.random.default_rng(7), progress=False)
     wanted, memory, rng = NET, None, np.random.default_rng(7)

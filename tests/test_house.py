@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 CHAPTERS = sorted((ROOT/'nbs').glob('*.ipynb'))
 MODULES = ['check', 'transfer', 'loss', 'graph', 'worked', 'symbolic', 'network', 'diagnose', 'descent',
-           'explain', 'worksheet', '__main__']  # in the chapters' order
+           'explain', 'tape', 'written_out', 'worksheet', '__main__']  # in the chapters' order
 
 
 @pytest.fixture(scope='module')
@@ -54,9 +54,9 @@ def imports(module):
     return set(subprocess.run([sys.executable, '-c', code], check=True, capture_output=True, text=True).stdout.split())
 
 
-@pytest.mark.parametrize('module', ['check', 'transfer', 'loss', 'network', 'diagnose', 'descent'])
+@pytest.mark.parametrize('module', ['check', 'transfer', 'loss', 'network', 'diagnose', 'descent', 'tape'])
 def test_what_runs_a_network_is_light(module):
-    assert not {'sympy', 'matplotlib', 'IPython', 'scipy', 'pandas'} & imports(f'backprop_book.{module}')
+    assert not {'sympy', 'matplotlib', 'IPython', 'scipy', 'pandas', 'numba'} & imports(f'backprop_book.{module}')
 
 
 @pytest.mark.parametrize('i, module', [*enumerate(MODULES)])
