@@ -505,8 +505,12 @@ def _compile_c(work, flags):
     name = hashlib.sha256(repr([code, sizes, flags]).encode()).hexdigest()[:16]
     with tempfile.TemporaryDirectory() as folder:
         library = str(Path(folder)/f'hand-{name}.so')
-        command = ['cc', *flags, *sizes, '-x', 'c', '-', '-shared', '-fPIC', '-o', library, '-lm']
-        subprocess.run(command, input=code, text=True, check=True, capture_output=True)
+        made = Path(library).with_suffix('.o')
+        compiling = ['cc', *flags, *sizes, '-fPIC', '-x', 'c', '-c', '-', '-o', made]
+        subprocess.run(compiling, input=code, text=True, check=True, capture_output=True)
+        # without the flags: with -ffast-math, linking would make the whole process flush to zero
+        linking = ['cc', '-shared', made, '-o', library, '-lm']
+        subprocess.run(linking, check=True, capture_output=True)
         return ctypes.CDLL(library)    # stays loaded when its file is gone
 
 

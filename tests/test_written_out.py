@@ -215,6 +215,14 @@ def test_some_of_those_runs_do_diverge():
         if loss is squared_error: stopped(descent.train, net, 3*X, Y, loss, optimizer, 60, rng=np.random.default_rng(3))
 
 
+@pytest.mark.parametrize('x, lr, what', [(1., 1e200, 'a weight or bias after the step'), (1e160, 1e-200, 'the gradient of the batch')])
+def test_what_overflows_behind_a_sigmoid(x, lr, what):
+    "Every delta is below 1, the loss is an ordinary number, and yet"
+    args = [Layer([[0.]], [0.], sigmoid)], [[x]], [[0.]], squared_error, lr, 3
+    (theirs, _), (ours, _) = [stopped(f, *args, rng=np.random.default_rng(0), **more) for f, more in [(descent.train, {}), (train, dict(compiled=False))]]
+    assert str(ours) == str(theirs) and what in str(ours) and parameters(ours.net).tolist() == [0., 0.]
+
+
 def test_a_late_divergence_returns_the_network_before_the_last_good_one():
     "Grows by 1e20 an update: the last network with a finite gradient lies in the piece before"
     net = [Layer([[1.]], [0.], identity)]
