@@ -4,7 +4,7 @@
 __all__ = ['sgd_step', 'minibatches', 'Optimizer', 'sgd', 'momentum', 'nesterov', 'rmsprop', 'adam', 'optimizer_step',
            'TrainingDiverged', 'TrainingInterrupted', 'train']
 
-# %% ../nbs/09_descent.ipynb #5cfb88b9
+# %% ../nbs/09_descent.ipynb #85bddb43
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -142,7 +142,7 @@ def optimizer_step(net:list, # the layers, input side first
     net = [Layer(W, b, l.transfer) for l, ((W, _), (b, _)) in zip(net, moved)]
     return net, [(mem_W, mem_b) for (_, mem_W), (_, mem_b) in moved]
 
-# %% ../nbs/09_descent.ipynb #2134e0c6
+# %% ../nbs/09_descent.ipynb #8792148c
 class _Stopped:
     def __init__(self, message='', net=None, history=(), epoch=None, batch=None):
         super().__init__(message)
@@ -199,12 +199,12 @@ def _step(net, grads, optimizer, memory):
     _finite(parameters(net), 'a weight or bias after the step')
     return net, memory
 
-# %% ../nbs/09_descent.ipynb #46c18673
-def _run(net, X, Y, loss, optimizer, batches, bar):
+# %% ../nbs/09_descent.ipynb #6c111960
+def _run(net, X, Y, loss, optimizer, batches, bar, memory=None, history=()):
     def full_loss(): return float(_finite(loss(forward(net, X).A[-1], Y), 'the loss of all rows'))
-    good, history, memory, epoch, batch = net, [], None, 0, 0
+    good, history, epoch, batch = net, [*history], max(0, len(history) - 1), 0
     try:
-        history.append(full_loss())
+        if not history: history.append(full_loss())
         for epoch in bar:
             for batch, rows in enumerate(batches()):
                 grads = _gradient(net, X[rows], Y[rows], loss)

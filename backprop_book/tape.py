@@ -3,12 +3,11 @@
 # %% auto #0
 __all__ = ['RULES', 'BLOCK', 'layer_views', 'pack', 'unpack', 'Call', 'play', 'spell', 'Tape', 'record', 'train']
 
-# %% ../nbs/14_a_step_as_a_list.ipynb #fce91172
+# %% ../nbs/14_a_step_as_a_list.ipynb #d0b19bd4
 import math, re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import NamedTuple
 import numpy as np
 from .transfer import GRID, identity
 from .loss import Loss, squared_error
@@ -36,20 +35,22 @@ def unpack(vector, # in the order of `layer_views`
     return [Layer(M[:, :-1].T.copy(), M[:, -1], layer.transfer)
             for M, layer in zip(layer_views(vector, net), net)]
 
-# %% ../nbs/14_a_step_as_a_list.ipynb #6ecce3c1
-class Call(NamedTuple):
-    "One line of a list: a function and its arguments, printed as its text"
-    text:str # how it reads
-    f:Callable # a NumPy function, or an array's own `dot`
-    args:tuple # mostly with the array to fill at the end
+# %% ../nbs/14_a_step_as_a_list.ipynb #6257fa78
+class Call(partial):
+    "One line of a list: a function with its arguments, `functools.partial`, printed as its text"
+    def __new__(cls, text:str, # how it reads
+                f:Callable, # a NumPy function, or an array's own `dot`
+                *args, out=None): # arrays, the one to fill last, or by name
+        call = super().__new__(cls, f, *args, **({} if out is None else dict(out=out)))
+        call.text = text
+        return call
     def __repr__(self): return self.text
-    def __str__(self): return self.text
 
 def play(calls:list): # of `Call`
     "Do what the list says, from top to bottom"
-    for _, f, args in calls: f(*args)
+    for call in calls: call()
 
-# %% ../nbs/14_a_step_as_a_list.ipynb #50f36b3a
+# %% ../nbs/14_a_step_as_a_list.ipynb #fd194d2d
 def _operand(name, arrays, dtype):
     "An array, its transpose `name.T`, or a number as an array without dimensions"
     if name in arrays: return arrays[name]
@@ -70,10 +71,10 @@ def spell(text:str, # 'out = f(a, b)': a NumPy function, names of arrays, number
     "The `Call` that does what `text` says, in the array on the left; ValueError if it cannot"
     out, f, names = _read(text, arrays)
     args = [_operand(name, arrays, out.dtype) for name in names]
-    if f == 'dot': return Call(text, args[0].dot, (args[1], out))
-    if f not in ('maximum', 'minimum'): return Call(text, getattr(np, f), (*args, out))
+    if f == 'dot': return Call(text, args[0].dot, args[1], out)
+    if f not in ('maximum', 'minimum'): return Call(text, getattr(np, f), *args, out)
     args = [a if a.ndim else np.full_like(out, a) for a in args]
-    return Call(text, partial(getattr(np, f), out=out), tuple(args))
+    return Call(text, getattr(np, f), *args, out=out)
 
 # %% ../nbs/14_a_step_as_a_list.ipynb #2f474ae4
 RULES = { # transfer function: (the calls that fill A from Z, those that fill its slope S)
@@ -91,7 +92,7 @@ RULES = { # transfer function: (the calls that fill A from Z, those that fill it
                    ' A = reciprocal(U)',
                    'U = multiply(S, A); S = multiply(U, A)')}
 
-# %% ../nbs/14_a_step_as_a_list.ipynb #aa92eee5
+# %% ../nbs/14_a_step_as_a_list.ipynb #13b3ba4a
 def _constants(t, high):
     "What a rule's words `high`, `k`, `-k` and `1+k` stand for"
     k = re.search(r'\((.+)\)', t.name)
@@ -122,7 +123,7 @@ def _by_itself(t, arrays, names):
     def f(): A[...] = t.f(Z)
     def df(): S[...] = t.df(Z)
     texts = [text.format(t=t, **names) for text in ('{A} = {t}({Z})', '{S} = {t}.df({Z})')]
-    return [Call(texts[0], f, ())], [Call(texts[1], df, ())]
+    return [Call(texts[0], f)], [Call(texts[1], df)]
 
 def _transfer(t, arrays, names):
     "A rule's pieces of list if there is one that gives the numbers of `t`, else the function's own"
@@ -130,16 +131,17 @@ def _transfer(t, arrays, names):
     if rule and _agrees(t, rule, arrays[names['Z']].dtype): return _by_rule(t, rule, arrays, names)
     return _by_itself(t, arrays, names)
 
-# %% ../nbs/14_a_step_as_a_list.ipynb #97f78dfd
+# %% ../nbs/14_a_step_as_a_list.ipynb #76f88c9e
 def _arrays(net, rows, p, g):
     "Every array of a step by its name; a row is a unit, a column an example"
-    def new(*shape): return np.ones(shape, p.dtype)
-    X, Y = new(rows, len(net[0].W) + 1), new(rows, len(net[-1].b))
-    arrays = {'X': X, 'H0': X.T, 'Y': Y, 'D': new(len(net[-1].b), rows)}
+    def new(units): return np.empty((units, rows), p.dtype)
+    arrays = {'H0': new(len(net[0].W) + 1), 'Y': new(len(net[-1].b)), 'D': new(len(net[-1].b))}
+    arrays['H0'][-1] = 1
     for i, (layer, M, dM) in enumerate(zip(net, layer_views(p, net), layer_views(g, net))):
         n_out = len(layer.b)
-        Z, S, U, delta = (new(n_out, rows) for _ in range(4))
-        H, dH = new(n_out + 1, rows), new(n_out + 1, rows)    # the last row of dH is not used
+        Z, S, U, delta = (new(n_out) for _ in range(4))
+        H, dH = new(n_out + 1), new(n_out + 1)    # the last row of dH is not used
+        H[-1] = 1
         arrays |= {f'M{i}': M, f'Z{i}': Z, f'S{i}': S, f'U{i}': U, f'H{i+1}': H, f'A{i+1}': H[:-1],
                    f'dM{i}': dM, f'delta{i}': delta, f'dH{i+1}': dH, f'dA{i+1}': dH[:-1]}
     return arrays
@@ -157,8 +159,8 @@ def _check_tape(net, loss):
 @dataclass(frozen=True, eq=False)
 class Tape:
     "A step for so many rows: fill `X` and `Y`, play `forward`, then `backward`"
-    X:np.ndarray # (n, n_in + 1), the last column ones
-    Y:np.ndarray # (n, n_out)
+    X:np.ndarray # (n, n_in + 1), the last column ones; a view
+    Y:np.ndarray # (n, n_out); a view
     A:np.ndarray # (n, n_out), the output, once `forward` has been played; a view
     forward:list # of `Call`
     backward:list # of `Call`
@@ -170,7 +172,7 @@ class Tape:
         halves = ('forward', *self.forward), ('backward', *self.backward)
         return '\n'.join('\n    '.join(map(str, half)) for half in halves)
 
-# %% ../nbs/14_a_step_as_a_list.ipynb #5dc11a1f
+# %% ../nbs/14_a_step_as_a_list.ipynb #eb0c976c
 def _layer(i, t, arrays):
     "The calls of layer i with the transfer function `t`: forward, and backward"
     z, a, s, delta, f, df = f'Z{i}', f'A{i+1}', f'S{i}', f'delta{i}', [], []
@@ -184,17 +186,17 @@ def _layer(i, t, arrays):
 
 def _end(loss, a, arrays, n):
     "The calls after forward, those before backward, and the loss, summed over rows"
-    A, Y, dA = arrays[a].T, arrays['Y'], arrays[f'd{a}']
+    A, Y, dA = arrays[a].T, arrays['Y'].T, arrays[f'd{a}']
     if loss is not squared_error:
         def slope(): dA.T[...] = loss.slope_f(A, Y)/n
-        return [], [Call(f'd{a} = {loss}.df({a}, Y)', slope, ())], lambda: float(loss.f(A, Y).sum())
+        return [], [Call(f'd{a} = {loss}.df({a}, Y)', slope)], lambda: float(loss.f(A, Y).sum())
     if n == 1: arrays['D'] = dA    # nothing to divide by
     D = arrays['D'].ravel()        # a view
-    return ([spell(f'D = subtract({a}, Y.T)', arrays)],
+    return ([spell(f'D = subtract({a}, Y)', arrays)],
             [spell(f'd{a} = multiply(D, {1/n})', arrays)] if n > 1 else [],
             lambda dot=D.dot: float(dot(D))/2)
 
-# %% ../nbs/14_a_step_as_a_list.ipynb #15f4bb2d
+# %% ../nbs/14_a_step_as_a_list.ipynb #e1264fff
 def record(net:list, # the layers, input side first
            loss, # a `Loss`
            rows:int, # so many at once
@@ -211,20 +213,19 @@ def record(net:list, # the layers, input side first
         forward, backward = forward + ahead, back + backward
     a = f'A{len(net)}'
     last, first, total = _end(loss, a, arrays, of or rows)
-    return Tape(arrays['X'], arrays['Y'], arrays[a].T, forward + last, first + backward, total,
-                p, g, arrays)
+    X, Y, A = (arrays[name].T for name in ('H0', 'Y', a))
+    return Tape(X, Y, A, forward + last, first + backward, total, p, g, arrays)
 
-# %% ../nbs/14_a_step_as_a_list.ipynb #53fdf584
+# %% ../nbs/14_a_step_as_a_list.ipynb #763d4447
 def _loader(net, X, Y, loss, p):
     "A function: rows -> the tape for so many, filled with them, its forward half played"
-    X, Y = np.column_stack([X, np.ones(len(X), p.dtype)]), Y.astype(p.dtype, copy=False)
-    tapes = {}
+    H0, Y, tapes = np.vstack([X.T, np.ones(len(X), p.dtype)]), Y.T.astype(p.dtype, 'C'), {}
     def load(rows, g, of=None):
         size = len(rows), of
         if size not in tapes: tapes[size] = record(net, loss, len(rows), p, g, of)
         tape = tapes[size]
-        X.take(rows, 0, tape.X, 'clip')
-        Y.take(rows, 0, tape.Y, 'clip')
+        H0.take(rows, 1, tape.arrays['H0'], 'clip')
+        Y.take(rows, 1, tape.arrays['Y'], 'clip')
         play(tape.forward)
         return tape
     return load
@@ -245,7 +246,7 @@ def _move(net, optimizer, p, g, new):
         nonlocal memory
         moved, memory = optimizer_step(unpack(p, net), unpack(g, net), optimizer, memory)
         new[...] = pack(moved)
-    return [Call(f'new = {optimizer}', move if book else move_each, ())]
+    return [Call(f'new = {optimizer}', move if book else move_each)]
 
 def _limit(dtype):
     "Sums of squares below it are finite, and so is what is made of them"

@@ -208,6 +208,15 @@ def written_out(work, compiled=False):
     return _book(written_out.train, work, compiled=compiled)
 
 
+def compiled(work):
+    "Chapter 18's `train`: its lines in loops, compiled by numba"
+    import numba  # noqa: F401, for its ImportError
+    if max(work.widths) > 512 or len(work.params) > 16:
+        raise CannotDo('its loops are made for narrow networks, and compile long for deep ones')
+    from backprop_book import compiled
+    return _book(compiled.train, work)
+
+
 def written_out_numba(work):
     "The same, compiled by numba with the loop around it"
     return written_out(work, compiled=True)
@@ -604,5 +613,5 @@ def dispatch(work):
 
 LIMITS = {p.__name__: p for p in (products, products_torch, dispatch)}
 PEERS = {p.__name__: p for p in (
-    notebook, numpy, numpy_short, descent, tape, written_out, written_out_numba, sklearn, torch,
+    notebook, numpy, numpy_short, descent, tape, written_out, written_out_numba, compiled, sklearn, torch,
     torch_hand, torch_compiled, jax_step, jax_scan, autograd, c, c_fast)} | LIMITS

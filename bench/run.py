@@ -28,16 +28,17 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent
 RESULTS, TRIAL = HERE/'results.json', ROOT/'_build'/'bench-trial.json'
 NOTEBOOK = ROOT/'nbs'/'14_a_step_as_a_list.ipynb'
-SWEEP = ['tape', 'numpy', 'torch', 'jax_step', 'jax_scan', 'products', 'products_torch']
-NEAR = ['sklearn', 'tape', 'numpy', 'written_out', 'written_out_numba']
-NOT_LARGE = {'notebook', 'written_out', 'written_out_numba', 'c', 'c_fast', 'dispatch'}
-COLD = [('A', p) for p in ('tape', 'numpy', 'sklearn', 'jax_scan', 'jax_step', 'torch')] + [
+SWEEP = ['tape', 'numpy', 'compiled', 'torch', 'jax_step', 'jax_scan', 'products',
+         'products_torch']
+NEAR = ['sklearn', 'tape', 'numpy', 'written_out', 'written_out_numba', 'compiled']
+NOT_LARGE = {'notebook', 'written_out', 'written_out_numba', 'compiled', 'c', 'c_fast', 'dispatch'}
+COLD = [('A', p) for p in ('tape', 'numpy', 'compiled', 'sklearn', 'jax_scan', 'jax_step', 'torch')] + [
     ('M', p) for p in ('tape', 'written_out', 'written_out_numba', 'jax_scan', 'torch')]
 # {over: peers}: the ratios to write, time of each peer over time of `over`
 OVER = {'tape': list(peers.PEERS), 'written_out': list(peers.PEERS),
-        'written_out_numba': list(peers.PEERS),
-        'c': ['tape', 'written_out', 'written_out_numba', 'jax_scan'],
-        'c_fast': ['tape', 'written_out', 'written_out_numba', 'jax_scan'],
+        'written_out_numba': list(peers.PEERS), 'compiled': list(peers.PEERS),
+        'c': ['tape', 'written_out', 'written_out_numba', 'compiled', 'jax_scan'],
+        'c_fast': ['tape', 'written_out', 'written_out_numba', 'compiled', 'jax_scan'],
         'products': ['tape', 'numpy', 'descent', 'sklearn', 'jax_step', 'jax_scan', 'autograd'],
         'products_torch': ['torch', 'torch_hand', 'torch_compiled', 'products'],
         'dispatch': ['tape']}

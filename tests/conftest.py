@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from backprop_book.loss import logistic_loss, logistic_loss_pm1, softmax_cross_entropy, squared_error
+from backprop_book.loss import Loss, logistic_loss, logistic_loss_pm1, softmax_cross_entropy, squared_error
 from backprop_book.network import Layer
 from backprop_book.transfer import fold, identity, leaky_relu, relu, sigmoid, softplus, tanh
 
@@ -19,6 +19,10 @@ FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '-
          '--disable-component-update', '--disable-sync', '--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1']
 TRANSFERS = [identity, sigmoid, tanh, relu, leaky_relu(0.1), softplus, fold(0.2)]
 LOSSES = [squared_error, logistic_loss, logistic_loss_pm1, softmax_cross_entropy]
+PAIR = Loss('pair', '(a1*a2 - y1)**2/2 + (a1 - y2)**2/2', ('(a1*a2 - y1)*a2 + a1 - y2', '(a1*a2 - y1)*a1'),
+            lambda A, Y: np.column_stack([(A[:, 0]*A[:, 1] - Y[:, 0])**2/2, (A[:, 0] - Y[:, 1])**2/2]),
+            lambda A, Y: np.column_stack([(A[:, 0]*A[:, 1] - Y[:, 0])*A[:, 1] + A[:, 0] - Y[:, 1], (A[:, 0]*A[:, 1] - Y[:, 0])*A[:, 0]]),
+            targets=((0.5, 1.), (-1., 0.)))
 
 
 def targets_for(loss, shape, rng):
@@ -27,6 +31,13 @@ def targets_for(loss, shape, rng):
     if loss is logistic_loss_pm1: return rng.choice([-1., 1.], shape)
     if loss is softmax_cross_entropy: return rng.dirichlet(np.ones(shape[1]), shape[0])
     return rng.normal(size=shape)
+
+
+def case(widths, transfers, loss, n, seed=0, dtype=float, scale=1):
+    "A network with normal weights and biases, rows, targets, and the loss"
+    rng = np.random.default_rng(seed)
+    net = [Layer(scale*rng.normal(size=(i, o)).astype(dtype), rng.normal(size=o), t) for i, o, t in zip(widths, widths[1:], transfers)]
+    return net, rng.normal(size=(n, widths[0])), targets_for(loss, (n, widths[-1]), rng), loss
 
 
 @st.composite

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 CHAPTERS = sorted((ROOT/'nbs').glob('*.ipynb'))
 MODULES = ['check', 'transfer', 'loss', 'graph', 'worked', 'symbolic', 'network', 'diagnose', 'descent',
-           'explain', 'tape', 'written_out', 'worksheet', '__main__']  # in the chapters' order
+           'explain', 'tape', 'written_out', 'worksheet', '__main__', 'compiled']  # in the chapters' order
 
 
 @pytest.fixture(scope='module')
