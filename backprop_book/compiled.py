@@ -11,108 +11,99 @@ from .network import _check_net
 from .written_out import (_RUN, _indented, _lines_of_loss, _lines_of_transfer, _memory,
                                        _moved, _numba, _program, _train, _unpacked, as_python)
 
-# %% ../nbs/18_one_compiled_loop.ipynb #a1039f18
-def _product(W, b, A, Z, rows): # (n_in, n_out), (n_out,), (n_in, size), (n_out, size), number
-    for j in range(len(b)):
-        for r in range(rows): Z[j, r] = b[j]
-        for i in range(len(A)):
-            weight = W[i, j]
-            for r in range(rows): Z[j, r] += weight*A[i, r]
-
-def _carried(W, delta, dA, rows): # (n_in, n_out), (n_out, size), (n_in, size), number
-    for i in range(len(dA)):
-        for r in range(rows): dA[i, r] = 0.
-        for j in range(len(delta)):
-            weight = W[i, j]
-            for r in range(rows): dA[i, r] += weight*delta[j, r]
-
-def _outer(delta, A, dW, db, rows): # (n_out, size), (n_in, size), (n_in, n_out), (n_out,)
-    for j in range(len(delta)):
-        db[j] = 0.
-        for r in range(rows): db[j] += delta[j, r]
-        for i in range(len(A)):
-            total = 0.
-            for r in range(rows): total += delta[j, r]*A[i, r]
-            dW[i, j] = total
-
-# %% ../nbs/18_one_compiled_loop.ipynb #5ec345a8
+# %% ../nbs/18_one_compiled_loop.ipynb #06c8a071
 def _loop(i, n, lines): return [f'for {i} in range({n}):', *_indented(lines)]
 def _spelled(lines): return [f'{name} = {as_python(expr)}' for name, expr in lines.items()]
+
+def _each(n_out, lines): return _loop('j', n_out, _loop('r', 'rows', lines))
 
 def _layer_loops(shape, l, safe):
     "Forwards through layer `l`, and backwards"
     _, n_out, t = shape[l]
-    each = [f'z = Z{l}[j, r]', *_spelled(_lines_of_transfer(t, safe)),
-            f'A{l+1}[j, r] = a', f'slope{l}[j, r] = slope']
-    back = f'delta{l}[j, r] = dA{l+1}[j, r]*slope{l}[j, r]'
-    carry = [f'carried(W{l}, delta{l}, dA{l}, rows)'] if l else []
-    return ([f'product(W{l}, b{l}, A{l}, Z{l}, rows)', *_loop('j', n_out, _loop('r', 'rows', each))],
-            [*_loop('j', n_out, _loop('r', 'rows', [back])),
-             f'outer(delta{l}, A{l}, dW{l}, db{l}, rows)', *carry])
+    lines = [f'z = Z{l}[j, r]', *_spelled(_lines_of_transfer(t, safe)),
+             f'H{l+1}[j, r] = a', f'S{l}[j, r] = slope']
+    back = f'delta{l}[j, r] = dH{l+1}[j, r]*S{l}[j, r]'
+    carry = [f'np.dot(M{l}, delta{l}, dH{l})'] if l else []
+    return ([f'np.dot(M{l}.T, H{l}, Z{l})', *_each(n_out, lines)],
+            [*_each(n_out, [back]), f'np.dot(H{l}, delta{l}.T, dM{l})', *carry])
 
-# %% ../nbs/18_one_compiled_loop.ipynb #3ba30896
+# %% ../nbs/18_one_compiled_loop.ipynb #f91ff574
 def _loss_loops(shape, loss):
     "The loss of all columns, and its slope in the outputs"
     L, K, by_row = len(shape), shape[-1][1], not isinstance(loss.slope, str)
-    letters, at = ([str(j + 1) for j in range(K)], range(K)) if by_row else ([''], 'j')
-    places = list(zip(letters, at))
-    each = [*(f'{x}{k} = {X}[{j}, r]' for x, X in (('a', f'A{L}'), ('y', 'Y')) for k, j in places),
-            *_spelled(_lines_of_loss(loss, K)), 'E += e',
-            *(f'dA{L}[{j}, r] = da{k}/rows' for k, j in places)]
-    return _loop('r', 'rows', each) if by_row else _loop('j', K, _loop('r', 'rows', each))
+    places = [(str(j + 1), j) for j in range(K)] if by_row else [('', 'j')]
+    lines = [*(f'{x}{k} = {X}[{j}, r]' for x, X in (('a', f'H{L}'), ('y', 'Y')) for k, j in places),
+             *_spelled(_lines_of_loss(loss, K)), 'E += e',
+             *(f'dH{L}[{j}, r] = da{k}/rows' for k, j in places)]
+    return _loop('r', 'rows', lines) if by_row else _each(K, lines)
 
 def _update_loop(rule):
-    "The optimizer, for every parameter; stop where a slope is too large"
-    lines = _moved(rule, {x: f'{x.upper()}[i]' for x in 'pgmv'})
+    "The optimizer, for every parameter"
     shared = ['t = t + 1', 'fade1 = beta1**t', 'fade2 = beta2**t'] if rule == 'adam' else []
-    return [*shared, 'squares = 0.', *_loop('i', 'len(P)', ['squares += G[i]*G[i]', *lines]),
-            'if not squares < limit: raise FloatingPointError']
+    lines = _moved(rule, {x: f'{x.upper()}[i]' for x in 'pgmv'})
+    return ['if not np.dot(G, G) < limit: raise FloatingPointError', *shared,
+            *_loop('i', 'len(P)', lines)]
 
-# %% ../nbs/18_one_compiled_loop.ipynb #974bc6bb
-def _array_names(shape, rule, numbers):
-    "Parts of the state by name, and arrays to work in"
-    count, widths = sum(n*m + m for n, m, _ in shape), [shape[0][0], *(m for _, m, _ in shape)]
-    lines = ['n = len(data)', _unpacked(numbers, 'settings', True), f'G = np.empty({count})']
+# %% ../nbs/18_one_compiled_loop.ipynb #0b3f1f67
+def _widths(shape): return [shape[0][0], *(n_out for _, n_out, _ in shape)]
+
+def _views(shape, rule):
+    "The parameters `P`, their slopes `G`, what the optimizer remembers, and each layer's matrices"
+    count = sum((n_in + 1)*n_out for n_in, n_out, _ in shape)
+    lines, at = [f'G = np.empty({count})'] + ['t = state[-1]']*(rule == 'adam'), 0
     for k, x in enumerate(['p', *_memory(rule)]):
         lines.append(f'{x.upper()} = state[{count*k}:{count*(k + 1)}]')
-    lines, at = lines + ['t = state[-1]']*(rule == 'adam'), 0
-    for l, (n, m, _) in enumerate(shape):
-        for d, of in (('', 'P'), ('d', 'G')):
-            lines += [f'{d}W{l} = {of}[{at}:{at + n*m}].reshape(({n}, {m}))',
-                      f'{d}b{l} = {of}[{at + n*m}:{at + n*m + m}]']
-        lines += [f'{name}{l} = np.empty(({m}, size))' for name in ('Z', 'slope', 'delta')]
-        at += n*m + m
-    columns = [(f'{d}A{l}', m) for l, m in enumerate(widths) for d in ('', 'd')]
-    return lines + [f'{name} = np.empty(({m}, size))' for name, m in [*columns, ('Y', widths[-1])]]
+    for l, (n_in, n_out, _) in enumerate(shape):
+        end = at + (n_in + 1)*n_out
+        lines += [f'{d}M{l} = {of}[{at}:{end}].reshape(({n_in + 1}, {n_out}))'
+                  for d, of in (('', 'P'), ('d', 'G'))]
+        at = end
+    return lines
+
+def _workspace(shape):
+    "Arrays for so many rows, the last row of each H ones"
+    widths = _widths(shape)
+    lines = [f'H{l}, dH{l} = np.ones(({m + 1}, rows)), np.empty(({m + 1}, rows))'
+             for l, m in enumerate(widths)] + [f'Y = np.empty(({widths[-1]}, rows))']
+    for l, m in enumerate(widths[1:]):
+        lines += [f'{name}{l} = np.empty(({m}, rows))' for name in ('Z', 'S', 'delta')]
+    return lines
 
 @functools.lru_cache
-def _written_arrays(shape, loss, safe, rule, numbers, whole):
+def _written_loops(shape, loss, safe, rule, numbers, whole):
+    "The source of `run`"
     loops = [_layer_loops(shape, l, safe) for l in range(len(shape))]
     forward = sum([f for f, _ in loops], []) + _loss_loops(shape, loss)
     learn = [*sum([b for _, b in reversed(loops)], []), *_update_loop(rule)]
     n_in, row = shape[0][0], 'start + r'
     if not whole: row = 'orders[epoch, start + r] if learning else start + r'
-    read = [f'i = {row}', *(f'A0[{k}, r] = data[i, {k}]' for k in range(n_in)),
+    read = [f'i = {row}', *(f'H0[{k}, r] = data[i, {k}]' for k in range(n_in)),
             *(f'Y[{j}, r] = data[i, {n_in + j}]' for j in range(shape[-1][1]))]
-    block = ['rows = min(size, n - start)', *_loop('r', 'rows', read), *forward,
-             'if learning:', *_indented(learn)]
+    block = ['if rows != min(size, n - start):',
+             *_indented(['rows = min(size, n - start)', *_workspace(shape)]),
+             *_loop('r', 'rows', read), *forward, 'if learning:', *_indented(learn)]
     epoch = [f'for learning in {"(True,)" if whole else "(True, False)"}:', '    E = 0.',
              '    for start in range(0, n, size):', *_indented(block, 2), 'history[epoch] = E/n']
-    lines = [*_array_names(shape, rule, numbers), *_loop('epoch', 'epochs', epoch)]
+    lines = ['n, rows = len(data), 0', _unpacked(numbers, 'settings', True), *_views(shape, rule),
+             *_loop('epoch', 'epochs', epoch)]
     return _program(_RUN, [*lines, *['state[-1] = t']*(rule == 'adam')])
 
-# %% ../nbs/18_one_compiled_loop.ipynb #3e77da9e
+# %% ../nbs/18_one_compiled_loop.ipynb #7dd526c6
+def _numba_and_scipy():
+    try: import scipy.linalg.cython_blas
+    except ImportError: raise ImportError('compiled.train needs numba and SciPy: '
+                                          'pip install "backprop_book[fast]"') from None
+    return _numba(True)
+
 @functools.lru_cache
-def _array_function(source):
-    numba, names = _numba(True), dict(vars(math), np=np)
-    for name, f in dict(product=_product, carried=_carried, outer=_outer).items():
-        names[name] = numba.njit(f, error_model='numpy', fastmath={'reassoc', 'contract'})
+def _loops_function(source):
+    names = dict(vars(math), np=np)
     exec(source, names)
-    return numba.njit(names['run'], error_model='numpy')
+    return _numba_and_scipy().njit(names['run'], error_model='numpy')    # 1/0 is infinite
 
 def _code(job, shape, safe):
     whole = job.loops in ('one', 'all')
-    return _array_function(_written_arrays(shape, job.loss, safe, job.rule, job.numbers, whole))
+    return _loops_function(_written_loops(shape, job.loss, safe, job.rule, job.numbers, whole))
 
 def _shape(net, loss):
     "What the code depends on; TypeError or ValueError for what is no network or no loss"
@@ -120,7 +111,7 @@ def _shape(net, loss):
     if not isinstance(loss, Loss): raise TypeError(f'loss must be a Loss, got {loss!r}')
     return tuple((*layer.W.shape, layer.transfer) for layer in net)
 
-# %% ../nbs/18_one_compiled_loop.ipynb #1b696823
+# %% ../nbs/18_one_compiled_loop.ipynb #ccfc5882
 def train(net:list, # the layers, input side first: of any size, but made for narrow ones
           X, # (n, n_in)
           Y, # (n, n_out)
@@ -131,6 +122,6 @@ def train(net:list, # the layers, input side first: of any size, but made for na
           rng=None, # Generator or RandomState to shuffle with
           shuffle:bool=True, # a new order of rows every epoch, or always that of X
           progress:bool=None): # a bar: always, never, or (None) once a run has lasted two seconds
-    "What `descent.train` returns and raises, by loops that numba compiles; ImportError without it"
+    "What `descent.train` returns and raises, compiled by numba; ImportError without it or SciPy"
     return _train(net, X, Y, loss, optimizer, epochs, batch_size, rng, shuffle, progress,
-                  bool(_numba(True)), _shape, _code)
+                  bool(_numba_and_scipy()), _shape, _code)

@@ -1,30 +1,19 @@
 """`compiled.train` against `descent.train`: the same networks, losses, errors and random draws."""
 import importlib.util
+import sys
 
 import numpy as np
 import pytest
 from conftest import PAIR, case
 
 from backprop_book import descent, written_out
-from backprop_book.compiled import _carried, _outer, _product, _written_arrays, train
+from backprop_book.compiled import _written_loops, train
 from backprop_book.descent import TrainingDiverged, TrainingInterrupted, adam, momentum, nesterov, rmsprop
 from backprop_book.loss import logistic_loss, softmax_cross_entropy, squared_error
 from backprop_book.network import Layer, parameters
 from backprop_book.transfer import fold, identity, leaky_relu, relu, sigmoid, softplus, tanh
 
-needs_numba = pytest.mark.skipif(not importlib.util.find_spec('numba'), reason='numba is not installed: nothing was compiled')
-
-
-@pytest.mark.parametrize('rows', [1, 3, 7])
-def test_the_products(rows):
-    rng = np.random.default_rng(rows)
-    W, b, A, delta = rng.normal(size=(4, 5)), rng.normal(size=5), rng.normal(size=(4, 7)), rng.normal(size=(5, 7))
-    Z, dA, dW, db = np.full((5, 7), np.nan), np.full((4, 7), np.nan), np.full((4, 5), np.nan), np.full(5, np.nan)
-    _product(W, b, A, Z, rows), _carried(W, delta, dA, rows), _outer(delta, A, dW, db, rows)
-    A, delta = A[:, :rows], delta[:, :rows]
-    for ours, theirs in [(Z[:, :rows], W.T @ A + b[:, None]), (dA[:, :rows], W @ delta), (dW, A @ delta.T), (db, delta.sum(1))]:
-        np.testing.assert_allclose(ours, theirs, atol=1e-14)
-    assert np.isnan(Z[:, rows:]).all() and np.isnan(dA[:, rows:]).all()
+needs_numba = pytest.mark.skipif(not all(map(importlib.util.find_spec, ['numba', 'scipy'])), reason='numba or SciPy is not installed: nothing was compiled')
 
 
 @needs_numba
@@ -94,14 +83,16 @@ def test_bad_input_is_refused_in_chapter_9s_words(change, error):
     assert str(ours.value) == str(theirs.value)
 
 
-def test_without_numba_the_error_says_what_to_do(monkeypatch):
-    monkeypatch.setitem(__import__('sys').modules, 'numba', None)
+@pytest.mark.parametrize('missing', ['numba', 'scipy', 'scipy.linalg.cython_blas'])
+def test_the_error_says_what_to_install(missing, monkeypatch):
+    monkeypatch.setitem(sys.modules, missing, None)
     net, X, Y, loss = case([2, 2, 1], [tanh, identity], squared_error, 5)
     with pytest.raises(ImportError, match=r'pip install "backprop_book\[fast\]"'): train(net, X, Y, loss, 0.1, 1)
 
 
-def test_the_text_computes_in_the_workspace_only():
-    "No array is made, and none is sliced, after the loop over epochs begins"
-    source = _written_arrays(((2, 20, tanh), (20, 3, identity)), softmax_cross_entropy, False, 'adam', ('lr', 'beta1', 'beta2', 'eps'), False)
-    loop = source[source.index('for epoch'):]
-    assert 'np.' not in loop and 'reshape' not in loop and source.count('np.empty') == 14
+def test_arrays_are_made_only_where_the_number_of_rows_changes():
+    source = _written_loops(((2, 20, tanh), (20, 3, identity)), softmax_cross_entropy, False, 'adam', ('lr', 'beta1', 'beta2', 'eps'), False)
+    before, loop = source.split('for epoch in range(epochs):')
+    made, step = loop.split('for r in range(rows):', 1)
+    assert before.count('np.empty(') == 1 and 'if rows != ' in made
+    assert 'np.empty' not in step and 'np.ones' not in step and 'reshape' not in step
