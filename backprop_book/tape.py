@@ -131,11 +131,14 @@ def _transfer(t, arrays, names):
     if rule and _agrees(t, rule, arrays[names['Z']].dtype): return _by_rule(t, rule, arrays, names)
     return _by_itself(t, arrays, names)
 
-# %% ../nbs/14_a_step_as_a_list.ipynb #76f88c9e
+# %% ../nbs/14_a_step_as_a_list.ipynb #34ec12a3
+def _order(units): return 'C' if units <= 16 else 'F'
+
 def _arrays(net, rows, p, g):
     "Every array of a step by its name; a row is a unit, a column an example"
-    def new(units): return np.empty((units, rows), p.dtype)
-    arrays = {'H0': new(len(net[0].W) + 1), 'Y': new(len(net[-1].b)), 'D': new(len(net[-1].b))}
+    def new(units, order='C'): return np.empty((units, rows), p.dtype, order)
+    n_in, n_out = len(net[0].W), len(net[-1].b)
+    arrays = {'H0': new(n_in + 1, _order(n_in + 1)), 'Y': new(n_out, _order(n_out)), 'D': new(n_out)}
     arrays['H0'][-1] = 1
     for i, (layer, M, dM) in enumerate(zip(net, layer_views(p, net), layer_views(g, net))):
         n_out = len(layer.b)
@@ -216,16 +219,22 @@ def record(net:list, # the layers, input side first
     X, Y, A = (arrays[name].T for name in ('H0', 'Y', a))
     return Tape(X, Y, A, forward + last, first + backward, total, p, g, arrays)
 
-# %% ../nbs/14_a_step_as_a_list.ipynb #763d4447
+# %% ../nbs/14_a_step_as_a_list.ipynb #670fc131
+def _fetch(columns, chosen, out):
+    "Fill `out`, of the same layout, with the chosen columns"
+    if columns.flags.c_contiguous: columns.take(chosen, 1, out, 'clip')
+    else: columns.T.take(chosen, 0, out.T, 'clip')
+
 def _loader(net, X, Y, loss, p):
     "A function: rows -> the tape for so many, filled with them, its forward half played"
-    H0, Y, tapes = np.vstack([X.T, np.ones(len(X), p.dtype)]), Y.T.astype(p.dtype, 'C'), {}
+    H0 = np.asarray(np.column_stack([X, np.ones(len(X), p.dtype)]).T, order=_order(X.shape[1] + 1))
+    Y, tapes = Y.T.astype(p.dtype, _order(Y.shape[1])), {}
     def load(rows, g, of=None):
         size = len(rows), of
         if size not in tapes: tapes[size] = record(net, loss, len(rows), p, g, of)
         tape = tapes[size]
-        H0.take(rows, 1, tape.arrays['H0'], 'clip')
-        Y.take(rows, 1, tape.arrays['Y'], 'clip')
+        _fetch(H0, rows, tape.arrays['H0'])
+        _fetch(Y, rows, tape.arrays['Y'])
         play(tape.forward)
         return tape
     return load
@@ -259,8 +268,8 @@ def _what_is_wrong(batch_loss, p, g, new, good):
     good[:] = p
     _finite(new, 'a weight or bias after the step')
 
-# %% ../nbs/14_a_step_as_a_list.ipynb #142edcb6
-BLOCK = 1024    # rows that go through the network at once, so that a layer's arrays fit a cache
+# %% ../nbs/14_a_step_as_a_list.ipynb #e4978284
+BLOCK = 512    # rows that go through the network at once, so that a layer's arrays fit a cache
 
 def _blocks(rows): return [rows[i:i+BLOCK] for i in range(0, len(rows), BLOCK)]
 

@@ -73,7 +73,7 @@ def test_single_precision(problem, optimizer, batch):
 
 @pytest.mark.parametrize('batch_size', [None, 100, 2100])
 def test_more_rows_than_a_block(batch_size):
-    "The loss of all rows is summed over blocks of 1024 rows, unless every step takes all of them"
+    "The loss of all rows is summed over blocks of `BLOCK` rows, unless every step takes all of them"
     rng = np.random.default_rng(5)
     X, Y = rng.normal(size=(2100, 3)), rng.normal(size=(2100, 2))
     same(NET, X, Y, squared_error, 0.1, 2, batch_size, tolerance=1e-12)
