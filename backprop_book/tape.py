@@ -131,23 +131,28 @@ def _transfer(t, arrays, names):
     if rule and _agrees(t, rule, arrays[names['Z']].dtype): return _by_rule(t, rule, arrays, names)
     return _by_itself(t, arrays, names)
 
-# %% ../nbs/14_a_step_as_a_list.ipynb #34ec12a3
+# %% ../nbs/14_a_step_as_a_list.ipynb #56ec6bf0
 def _order(units): return 'C' if units <= 16 else 'F'
 
-def _arrays(net, rows, p, g):
-    "Every array of a step by its name; a row is a unit, a column an example"
-    def new(units, order='C'): return np.empty((units, rows), p.dtype, order)
+def _workspace(net, rows):
+    "The arrays of a step by name; a row is a unit, a column an example"
+    def new(units, order='C'): return np.empty((units, rows), net[0].W.dtype, order)
     n_in, n_out = len(net[0].W), len(net[-1].b)
     arrays = {'H0': new(n_in + 1, _order(n_in + 1)), 'Y': new(n_out, _order(n_out)), 'D': new(n_out)}
     arrays['H0'][-1] = 1
-    for i, (layer, M, dM) in enumerate(zip(net, layer_views(p, net), layer_views(g, net))):
+    for i, layer in enumerate(net):
         n_out = len(layer.b)
         Z, S, U, delta = (new(n_out) for _ in range(4))
         H, dH = new(n_out + 1), new(n_out + 1)    # the last row of dH is not used
         H[-1] = 1
-        arrays |= {f'M{i}': M, f'Z{i}': Z, f'S{i}': S, f'U{i}': U, f'H{i+1}': H, f'A{i+1}': H[:-1],
-                   f'dM{i}': dM, f'delta{i}': delta, f'dH{i+1}': dH, f'dA{i+1}': dH[:-1]}
+        arrays |= {f'Z{i}': Z, f'S{i}': S, f'U{i}': U, f'delta{i}': delta, f'H{i+1}': H,
+                   f'A{i+1}': H[:-1], f'dH{i+1}': dH, f'dA{i+1}': dH[:-1]}
     return arrays
+
+def _matrices(net, p, g):
+    "Each layer's matrix, and the slopes in it, by name: views of `p` and `g`"
+    return {f'{name}{i}': M for name, vector in (('M', p), ('dM', g))
+            for i, M in enumerate(layer_views(vector, net))}
 
 def _check_tape(net, loss):
     "Refuse what is no network, layers of several dtypes, and what is no loss"
@@ -199,18 +204,20 @@ def _end(loss, a, arrays, n):
             [spell(f'd{a} = multiply(D, {1/n})', arrays)] if n > 1 else [],
             lambda dot=D.dot: float(dot(D))/2)
 
-# %% ../nbs/14_a_step_as_a_list.ipynb #e1264fff
+# %% ../nbs/14_a_step_as_a_list.ipynb #d0923cf9
 def record(net:list, # the layers, input side first
            loss, # a `Loss`
            rows:int, # so many at once
            p=None, # the vector of parameters to work on; None makes one from `net`
            g=None, # the vector for the gradient; None makes one
-           of:int=None): # rows in the batch, where these are a part of it
-    "A step of `net` on a batch as a list of calls, with arrays of its own; ValueError, TypeError"
+           of:int=None, # rows in the batch, where these are a part of it
+           like=None): # a `Tape` for as many rows, whose arrays to share; None makes new ones
+    "A step of `net` on a batch as a list of calls; ValueError, TypeError"
     _check_tape(net, loss)
     rows, p = _count(rows, 'rows', 1), pack(net) if p is None else p
     g = np.zeros_like(p) if g is None else g
-    arrays, forward, backward = _arrays(net, rows, p, g), [], []
+    arrays = (like.arrays if like else _workspace(net, rows)) | _matrices(net, p, g)
+    forward, backward = [], []
     for i, layer in enumerate(net):
         ahead, back = _layer(i, layer.transfer, arrays)
         forward, backward = forward + ahead, back + backward
@@ -219,56 +226,58 @@ def record(net:list, # the layers, input side first
     X, Y, A = (arrays[name].T for name in ('H0', 'Y', a))
     return Tape(X, Y, A, forward + last, first + backward, total, p, g, arrays)
 
-# %% ../nbs/14_a_step_as_a_list.ipynb #670fc131
+# %% ../nbs/14_a_step_as_a_list.ipynb #5b24b894
 def _fetch(columns, chosen, out):
     "Fill `out`, of the same layout, with the chosen columns"
     if columns.flags.c_contiguous: columns.take(chosen, 1, out, 'clip')
     else: columns.T.take(chosen, 0, out.T, 'clip')
 
-def _loader(net, X, Y, loss, p):
-    "A function: rows -> the tape for so many, filled with them, its forward half played"
-    H0 = np.asarray(np.column_stack([X, np.ones(len(X), p.dtype)]).T, order=_order(X.shape[1] + 1))
-    Y, tapes = Y.T.astype(p.dtype, _order(Y.shape[1])), {}
-    def load(rows, g, of=None):
+def _loader(net, X, Y, loss, sides, g):
+    "A function: rows, side -> the tape for so many, filled with them, its forward half played"
+    H0 = np.column_stack([X, np.ones(len(X), g.dtype)]).T
+    H0, Y = np.asarray(H0, order=_order(len(H0))), Y.T.astype(g.dtype, _order(Y.shape[1]))
+    tapes = {}
+    def load(rows, side, g=g, of=None):
         size = len(rows), of
-        if size not in tapes: tapes[size] = record(net, loss, len(rows), p, g, of)
-        tape = tapes[size]
+        if (size, side) not in tapes:
+            other = tapes.get((size, 1 - side))
+            tapes[size, side] = record(net, loss, len(rows), sides[side], g, of, other)
+        tape = tapes[size, side]
         _fetch(H0, rows, tape.arrays['H0'])
         _fetch(Y, rows, tape.arrays['Y'])
         play(tape.forward)
         return tape
     return load
 
-def _move(net, optimizer, p, g, new):
-    "The calls that fill `new` with the parameters after a step"
+def _moves(net, optimizer, sides, g):
+    "For each side, the calls that fill the other with the parameters after a step"
     book = getattr(optimizer.update, '__module__', None) == sgd.__module__
     if book and optimizer.name.startswith('sgd('):
-        arrays = dict(p=p, g=g, new=new)
         lr = -optimizer.update(0., 1., ())[0]    # where it leads from 0, for a slope of 1
         texts = f'new = multiply(g, {lr})', 'new = subtract(p, new)'
-        return [spell(text, arrays) for text in texts]
-    memory = optimizer.start(p) if book else None
-    def move():
+        return [[spell(text, dict(p=p, g=g, new=new)) for text in texts]
+                for p, new in (sides, sides[::-1])]
+    memory = optimizer.start(sides[0]) if book else None
+    def move(p, new):
         nonlocal memory
         new[...], memory = optimizer.update(p, g, memory)
-    def move_each():
+    def move_each(p, new):
         nonlocal memory
         moved, memory = optimizer_step(unpack(p, net), unpack(g, net), optimizer, memory)
         new[...] = pack(moved)
-    return [Call(f'new = {optimizer}', move if book else move_each)]
+    return [[Call(f'new = {optimizer}', move if book else move_each, p, new)]
+            for p, new in (sides, sides[::-1])]
 
 def _limit(dtype):
     "Sums of squares below it are finite, and so is what is made of them"
     return float(np.finfo(dtype).max)**0.375
 
-def _what_is_wrong(batch_loss, p, g, new, good):
-    "The checks of `descent.train`, one after the other: FloatingPointError saying what failed"
+def _what_is_wrong(batch_loss, g):
+    "The checks of `descent.train` before a step: FloatingPointError saying what failed"
     _finite(batch_loss, 'the loss of the batch')
     _finite(g, 'the gradient of the batch')
-    good[:] = p
-    _finite(new, 'a weight or bias after the step')
 
-# %% ../nbs/14_a_step_as_a_list.ipynb #e4978284
+# %% ../nbs/14_a_step_as_a_list.ipynb #bcf432c9
 BLOCK = 512    # rows that go through the network at once, so that a layer's arrays fit a cache
 
 def _blocks(rows): return [rows[i:i+BLOCK] for i in range(0, len(rows), BLOCK)]
@@ -276,50 +285,51 @@ def _blocks(rows): return [rows[i:i+BLOCK] for i in range(0, len(rows), BLOCK)]
 def _slopes(load, n, g):
     "For batches: a function that fills `g`, and one for the loss of all rows, both by blocks"
     part, every_row = np.empty_like(g), np.arange(n)
-    def slopes(rows):
-        if len(rows) <= BLOCK: return play(load(rows, g).backward)
+    def slopes(rows, side):
+        if len(rows) <= BLOCK: return play(load(rows, side).backward)
         g[:] = 0
         for block in _blocks(rows):
-            play(load(block, part, len(rows)).backward)
+            play(load(block, side, part, len(rows)).backward)
             np.add(g, part, g)
-    def total(): return sum(load(block, g).total() for block in _blocks(every_row))
+    def total(side): return sum(load(block, side).total() for block in _blocks(every_row))
     return slopes, total
 
 def _keep(load, n, g):
     "The same two functions where each step takes all rows: one forward half serves both"
-    tape = load(np.arange(n), g)
-    def total():
-        play(tape.forward)
-        return tape.total()
-    return lambda rows: play(tape.backward), total
+    tapes = [load(np.arange(n), side) for side in (0, 1)]
+    def total(side):
+        play(tapes[side].forward)
+        return tapes[side].total()
+    return lambda rows, side: play(tapes[side].backward), total
 
-# %% ../nbs/14_a_step_as_a_list.ipynb #84073692
+# %% ../nbs/14_a_step_as_a_list.ipynb #91cbf385
 def _run(net, X, Y, loss, optimizer, batches, whole, bar):
-    n, p = len(X), pack(net)
-    good, both, limit = p.copy(), np.zeros(2*len(p), p.dtype), _limit(p.dtype)
-    g, new = np.split(both, 2)
-    move, load = _move(net, optimizer, p, g, new), _loader(net, X, Y, loss, p)
-    history, epoch, batch = [], 0, 0
-    def exactly(rows): return loss(forward(unpack(p, net), X[rows]).A[-1], Y[rows])
+    n, start = len(X), pack(net)
+    *sides, g = start, start.copy(), np.zeros_like(start)
+    load, moves = _loader(net, X, Y, loss, sides, g), _moves(net, optimizer, sides, g)
+    limit, history, epoch, batch, side, good = _limit(g.dtype), [], 0, 0, 0, 0
+    def exactly(rows): return loss(forward(unpack(sides[side], net), X[rows]).A[-1], Y[rows])
     def full_loss():
-        L = total()
+        L = total(side)
         return L/n if abs(L) < limit else float(_finite(exactly(slice(n)), 'the loss of all rows'))
     try:
         slopes, total = (_keep if whole else _slopes)(load, n, g)
         history.append(full_loss())
         for epoch in bar:
             for batch, rows in enumerate(batches()):
-                slopes(rows)
-                play(move)
-                if not both.dot(both) < limit: _what_is_wrong(exactly(rows), p, g, new, good)
-                good[:] = p
-                p[:] = new
+                slopes(rows, side)
+                if not g.dot(g) < limit: _what_is_wrong(exactly(rows), g)
+                good, new = side, sides[1 - side]
+                play(moves[side])
+                if not new.dot(new) < limit: _finite(new, 'a weight or bias after the step')
+                side = 1 - side
             history.append(full_loss())
             if not bar.disable: bar.set_postfix_str(f'loss {history[-1]:.4g}', refresh=False)
     except FloatingPointError as e:
-        raise _diverged(e, optimizer, unpack(good, net), history, epoch, batch) from None
-    except KeyboardInterrupt: raise _interrupted(unpack(p, net), history, epoch, batch) from None
-    return unpack(p, net), history
+        raise _diverged(e, optimizer, unpack(sides[good], net), history, epoch, batch) from None
+    except KeyboardInterrupt:
+        raise _interrupted(unpack(sides[side], net), history, epoch, batch) from None
+    return unpack(sides[side], net), history
 
 # %% ../nbs/14_a_step_as_a_list.ipynb #764e3f63
 def train(net:list, # the layers, input side first, all of one dtype
