@@ -217,7 +217,7 @@ def bench_sweep(pool, key, names, wanted, repetitions, out):
         times, _, missing = measure(pool, work, chosen, repetitions)
         for peer, t in times.items():
             row = {key: int(work.split('-')[1]), 'peer': peer, 'threads': pool.threads,
-                   **summary(t, 'seconds_per_step')}
+                   'steps': works.WORKS[work]().steps, **summary(t, 'seconds_per_step')}
             if 'tape' in times: row['over_tape'] = ratio(t, times['tape'])['median']
             out[f'{key}s'].append(row)
         out['unavailable'] += missing
