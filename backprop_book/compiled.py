@@ -3,13 +3,14 @@
 # %% auto #0
 __all__ = ['train']
 
-# %% ../nbs/18_one_compiled_loop.ipynb #00ecd270
+# %% ../nbs/18_one_compiled_loop.ipynb #91cf07e1
 import functools, math
 import numpy as np
 from .loss import Loss
 from .network import _check_net
-from .written_out import (_RUN, _indented, _lines_of_loss, _lines_of_transfer, _memory,
-                                       _moved, _numba, _program, _train, _unpacked, as_python)
+from .written_out import (_RUN, _indented, _lines_of_loss, _lines_of_transfer,
+                                       _memory, _moved, _numba, _program, _train, _unpacked,
+                                       as_python)
 
 # %% ../nbs/18_one_compiled_loop.ipynb #06c8a071
 def _loop(i, n, lines): return [f'for {i} in range({n}):', *_indented(lines)]
