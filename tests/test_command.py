@@ -1,5 +1,4 @@
 """The command: what it prints, what it refuses and how, and that it leaves files alone."""
-import hashlib
 import json
 import os
 import re
@@ -251,13 +250,12 @@ def test_an_import_runs_nothing():
     assert out.stdout == out.stderr == b''
 
 
-@pytest.mark.parametrize('locale', ['C', 'de_DE.UTF-8', 'POSIX'])
-def test_no_locale_changes_the_output(locale):
-    env = {**os.environ, 'LC_ALL': locale, 'PYTHONUTF8': '0', 'PYTHONCOERCECLOCALE': '0', 'PYTHONIOENCODING': 'ascii'}
+def test_no_locale_changes_the_output():
     for args in (['explain', 'net.toml', '--format', 'html'], ['worksheet', '7', '--format', 'html']):
-        out = python(*args, env=env)
-        assert out.returncode == 0 and not out.stderr
-        assert hashlib.sha256(out.stdout).hexdigest() == hashlib.sha256(python(*args).stdout).hexdigest()
+        usual = python(*args).stdout
+        for locale in ('C', 'de_DE.UTF-8'):
+            out = python(*args, env={**os.environ, 'LC_ALL': locale, 'PYTHONUTF8': '0', 'PYTHONCOERCECLOCALE': '0', 'PYTHONIOENCODING': 'ascii'})
+            assert (out.returncode, out.stderr) == (0, b'') and out.stdout == usual, locale
 
 
 def test_standard_input(): assert python('explain', '-', input=EXAMPLE.encode()).stdout == python('explain', 'net.toml').stdout
