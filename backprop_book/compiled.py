@@ -3,19 +3,15 @@
 # %% auto #0
 __all__ = ['train']
 
-# %% ../nbs/18_one_compiled_loop.ipynb #91cf07e1
+# %% ../nbs/18_one_compiled_loop.ipynb #4108f1c1
 import functools, math
 import numpy as np
-from .loss import Loss
-from .network import _check_net
-from .written_out import (_RUN, _indented, _lines_of_loss, _lines_of_transfer,
-                                       _memory, _moved, _numba, _program, _train, _unpacked,
-                                       as_python)
+from .written_out import (_RUN, _any_shape, _count_lines, _indented, _lines_of_loss,
+                                       _lines_of_transfer, _memory, _moved, _numba, _program,
+                                       _spelled, _train, _unpacked, _widths)
 
-# %% ../nbs/18_one_compiled_loop.ipynb #06c8a071
+# %% ../nbs/18_one_compiled_loop.ipynb #91b6f4f4
 def _loop(i, n, lines): return [f'for {i} in range({n}):', *_indented(lines)]
-def _spelled(lines): return [f'{name} = {as_python(expr)}' for name, expr in lines.items()]
-
 def _each(n_out, lines): return _loop('j', n_out, _loop('r', 'rows', lines))
 
 def _layer_loops(shape, l, safe):
@@ -28,7 +24,7 @@ def _layer_loops(shape, l, safe):
     return ([f'np.dot(M{l}.T, H{l}, Z{l})', *_each(n_out, lines)],
             [*_each(n_out, [back]), f'np.dot(H{l}, delta{l}.T, dM{l})', *carry])
 
-# %% ../nbs/18_one_compiled_loop.ipynb #f91ff574
+# %% ../nbs/18_one_compiled_loop.ipynb #8278f370
 def _loss_loops(shape, loss):
     "The loss of all columns, and its slope in the outputs"
     L, K, by_row = len(shape), shape[-1][1], not isinstance(loss.slope, str)
@@ -40,14 +36,11 @@ def _loss_loops(shape, loss):
 
 def _update_loop(rule):
     "The optimizer, for every parameter"
-    shared = ['t = t + 1', 'fade1 = beta1**t', 'fade2 = beta2**t'] if rule == 'adam' else []
     lines = _moved(rule, {x: f'{x.upper()}[i]' for x in 'pgmv'})
-    return ['if not np.dot(G, G) < limit: raise FloatingPointError', *shared,
+    return ['if not np.dot(G, G) < limit: raise FloatingPointError', *_count_lines(rule),
             *_loop('i', 'len(P)', lines)]
 
-# %% ../nbs/18_one_compiled_loop.ipynb #0b3f1f67
-def _widths(shape): return [shape[0][0], *(n_out for _, n_out, _ in shape)]
-
+# %% ../nbs/18_one_compiled_loop.ipynb #b3a19a05
 def _views(shape, rule):
     "The parameters `P`, their slopes `G`, what the optimizer remembers, and each layer's matrices"
     count = sum((n_in + 1)*n_out for n_in, n_out, _ in shape)
@@ -89,7 +82,7 @@ def _written_loops(shape, loss, safe, rule, numbers, whole):
              *_loop('epoch', 'epochs', epoch)]
     return _program(_RUN, [*lines, *['state[-1] = t']*(rule == 'adam')])
 
-# %% ../nbs/18_one_compiled_loop.ipynb #7dd526c6
+# %% ../nbs/18_one_compiled_loop.ipynb #7d63050b
 def _numba_and_scipy():
     try: import scipy.linalg.cython_blas
     except ImportError: raise ImportError('compiled.train needs numba and SciPy: '
@@ -106,13 +99,7 @@ def _code(job, shape, safe):
     whole = job.loops in ('one', 'all')
     return _loops_function(_written_loops(shape, job.loss, safe, job.rule, job.numbers, whole))
 
-def _shape(net, loss):
-    "What the code depends on; TypeError or ValueError for what is no network or no loss"
-    _check_net(net)
-    if not isinstance(loss, Loss): raise TypeError(f'loss must be a Loss, got {loss!r}')
-    return tuple((*layer.W.shape, layer.transfer) for layer in net)
-
-# %% ../nbs/18_one_compiled_loop.ipynb #ccfc5882
+# %% ../nbs/18_one_compiled_loop.ipynb #aae979be
 def train(net:list, # the layers, input side first: of any size, but made for narrow ones
           X, # (n, n_in)
           Y, # (n, n_out)
@@ -125,4 +112,4 @@ def train(net:list, # the layers, input side first: of any size, but made for na
           progress:bool=None): # a bar: always, never, or (None) once a run has lasted two seconds
     "What `descent.train` returns and raises, compiled by numba; ImportError without it or SciPy"
     return _train(net, X, Y, loss, optimizer, epochs, batch_size, rng, shuffle, progress,
-                  bool(_numba_and_scipy()), _shape, _code)
+                  bool(_numba_and_scipy()), _any_shape, _code)

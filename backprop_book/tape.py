@@ -3,7 +3,7 @@
 # %% auto #0
 __all__ = ['RULES', 'BLOCK', 'layer_views', 'pack', 'unpack', 'Call', 'play', 'spell', 'Tape', 'record', 'train']
 
-# %% ../nbs/14_a_step_as_a_list.ipynb #d0b19bd4
+# %% ../nbs/14_a_step_as_a_list.ipynb #9d31c094
 import math, re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from .transfer import GRID, identity
 from .loss import Loss, squared_error
 from .network import Layer, _check_net, forward
 from .descent import (_bar, _batches, _count, _diverged, _finite, _interrupted,
-                                   _optimizer, _training_data, minibatches, optimizer_step, sgd)
+                                   _optimizer, _training_data, optimizer_step, sgd)
 
 # %% ../nbs/14_a_step_as_a_list.ipynb #75649497
 def layer_views(vector, # every parameter, or the slope in every parameter
@@ -131,8 +131,8 @@ def _transfer(t, arrays, names):
     if rule and _agrees(t, rule, arrays[names['Z']].dtype): return _by_rule(t, rule, arrays, names)
     return _by_itself(t, arrays, names)
 
-# %% ../nbs/14_a_step_as_a_list.ipynb #56ec6bf0
-def _order(units): return 'C' if units <= 16 else 'F'
+# %% ../nbs/14_a_step_as_a_list.ipynb #ff37fa84
+def _order(units): return 'C' if units <= 16 else 'F'    # few: side by side those of a unit
 
 def _workspace(net, rows):
     "The arrays of a step by name; a row is a unit, a column an example"

@@ -72,7 +72,9 @@ def _read_lines(texts, *letters):
     return {name: read_formula(text, *names[:len(letters) + i])
             for i, (name, text) in enumerate(texts.items())}
 
-# %% ../nbs/15_a_network_written_out.ipynb #1bc06667
+# %% ../nbs/15_a_network_written_out.ipynb #405a4847
+def _spelled(lines): return [f'{name} = {as_python(expr)}' for name, expr in lines.items()]
+
 def _shared(lines, letter):
     "The same lines, with what they have in common computed first, once"
     names = (_symbol(f'{letter}{i}') for i in range(1, 1000))
@@ -110,12 +112,11 @@ def _loss_lines(loss, K):
     if e.free_symbols == {_symbol('da')}: return dict(da=slopes[0], e=e)
     return _shared(dict(e=formula, da=slopes[0]), 'q')
 
-# %% ../nbs/15_a_network_written_out.ipynb #04248a05
+# %% ../nbs/15_a_network_written_out.ipynb #66482b6a
 def _execute(lines, takes, gives):
     "Lines as a function of numbers; it returns None where a number overflows"
-    body = [f'{name} = {as_python(expr)}' for name, expr in lines.items()]
     names = dict(vars(math))
-    exec('\n    '.join([f'def f({takes}):', *body, f'return {gives}']), names)
+    exec('\n    '.join([f'def f({takes}):', *_spelled(lines), f'return {gives}']), names)
     def call(*numbers):
         try: return names['f'](*numbers)
         except (ArithmeticError, ValueError): return None
@@ -153,7 +154,7 @@ def _lines_of_loss(loss, K):
     _compare(loss, gives, f, np.hstack([A, Y]), functions)
     return lines
 
-# %% ../nbs/15_a_network_written_out.ipynb #a4d0b5d0
+# %% ../nbs/15_a_network_written_out.ipynb #f2f9ed17
 @dataclass(frozen=True, eq=False)
 class Node:
     "One line of the hand calculation"
@@ -170,10 +171,12 @@ class Source(str):
 def _times(x, y): return x if y == 1 else sp.Mul(x, y, evaluate=False)
 def _sum(terms): return sp.Add(*terms, evaluate=False)
 
+def _widths(shape): return (shape[0][0], *(n_out for _, n_out, _ in shape))
+
 class _Sheet:
     "The nodes so far, and the symbols that belong to each layer"
     def __init__(self, shape, loss, safe):
-        widths = (shape[0][0], *(n_out for _, n_out, _ in shape))
+        widths = _widths(shape)
         N, pairs = _Names(widths, 1, 'flat', 'neuron'), list(enumerate(zip(widths, widths[1:])))
         self.transfers, self.loss, self.safe = [t for *_, t in shape], loss, safe
         self.units = [[N.unit(l, j).replace('.', '_') for j in range(m)] for l, (_, m) in pairs]
@@ -245,18 +248,22 @@ def _backward_layer(s, l, later):
         for p in [*weights, b]: s.add('slope', f'd{p}', _times(delta, sp.diff(s.rule[z], p)))
     return deltas
 
-# %% ../nbs/15_a_network_written_out.ipynb #43632b31
+# %% ../nbs/15_a_network_written_out.ipynb #3ecee3c0
 MOST_PARAMETERS = 60
 
-def _shape(net, loss):
-    "What the code depends on; TypeError or ValueError for a network that cannot be written out"
+def _any_shape(net, loss):
+    "What the code depends on; TypeError or ValueError for what is no network or no loss"
     _check_net(net)
     if not isinstance(loss, Loss): raise TypeError(f'loss must be a Loss, got {loss!r}')
-    count = sum(layer.W.size + layer.b.size for layer in net)
+    return tuple((*layer.W.shape, layer.transfer) for layer in net)
+
+def _shape(net, loss):
+    "The same; ValueError for a network that is too large to be written out"
+    shape, count = _any_shape(net, loss), parameters(net).size
     if count > MOST_PARAMETERS:
         raise ValueError(f'the network has {count} parameters, and only up to {MOST_PARAMETERS} are'
                          ' written out: use backprop_book.tape.train, which returns the same')
-    return tuple((*layer.W.shape, layer.transfer) for layer in net)
+    return shape
 
 @functools.lru_cache
 def _derived(shape, loss, safe):
@@ -272,7 +279,7 @@ def derive(net:list, # the layers, input side first
     "Every line of one row's hand calculation, as a list of `Node`"
     return list(_derived(_shape(net, loss), loss, safe).nodes)
 
-# %% ../nbs/15_a_network_written_out.ipynb #2ac00ae3
+# %% ../nbs/15_a_network_written_out.ipynb #daa34211
 def _rule(optimizer):
     "Its rule's name, and the names and values of its numbers; ValueError if not of the book"
     _, numbers = _read_optimizer(optimizer)
@@ -298,9 +305,13 @@ def _moved(rule, names):
     def spelled(text): return re.sub(r'[a-z]\w*', lambda m: names.get(m[0], m[0]), text)
     return [f'{spelled(made)} = {spelled(text)}' for made, text in _rule_lines(rule).items()]
 
+def _count_lines(rule):
+    "What Adam does once a step: it counts the steps"
+    return ['t = t + 1', 'fade1 = beta1**t', 'fade2 = beta2**t'] if rule == 'adam' else []
+
 def _update_lines(s, rule):
     "The optimizer's lines for every parameter"
-    lines = ['t = t + 1', 'fade1 = beta1**t', 'fade2 = beta2**t'] if rule == 'adam' else []
+    lines = _count_lines(rule)
     for p in s.parameters:
         names = dict(p=f'{p}', g=f'd{p}') | {k: f'{k}_{p}' for k in ('m', 'v', 'mhat', 'vhat')}
         lines += _moved(rule, names)

@@ -15,8 +15,8 @@ from backprop_book import descent, tape
 from backprop_book.descent import Optimizer, TrainingDiverged, TrainingInterrupted, adam, momentum, nesterov, rmsprop, sgd
 from backprop_book.loss import Loss, softmax_cross_entropy, squared_error
 from backprop_book.network import Layer, loss_and_grads, parameters, random_network
-from backprop_book.tape import RULES, layer_views, pack, play, record, spell, unpack
-from backprop_book.transfer import GRID, Transfer, fold, identity, leaky_relu, relu, sigmoid, softplus, tanh
+from backprop_book.tape import layer_views, pack, play, record, spell, unpack
+from backprop_book.transfer import GRID, Transfer, identity, relu, sigmoid, tanh
 
 OPTIMIZERS = [sgd(0.05), momentum(0.02), nesterov(0.02), rmsprop(0.01), adam(0.01)]
 NET = random_network([3, 4, 2], [tanh, identity], np.random.default_rng(2))
