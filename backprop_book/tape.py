@@ -114,14 +114,15 @@ def _transfer(t, arrays, names):
     if rule and _agrees(t, rule, arrays[names['Z']].dtype): return _by_rule(t, rule, arrays, names)
     return _by_itself(t, arrays, names)
 
-# %% ../nbs/14_a_step_as_a_list.ipynb #48bee87a
+# %% ../nbs/14_a_step_as_a_list.ipynb #660c4345
 def _workspace(net, rows):
     "The arrays of a step by name; a row is a unit, a column an example"
     def new(units): return np.empty((units, rows), net[0].W.dtype)
     n_in, n_out = len(net[0].W), len(net[-1].b)
     data = new(n_in + 1 + n_out)
     data[n_in] = 1
-    arrays = {'data': data, 'H0': data[:n_in+1], 'Y': data[n_in+1:], 'D': new(n_out)}
+    arrays = {'rows': np.empty_like(data.T, order='C'), 'data': data, 'H0': data[:n_in+1],
+              'Y': data[n_in+1:], 'D': new(n_out)}
     for i, layer in enumerate(net):
         n_out = len(layer.b)
         Z, S, U, delta = (new(n_out) for _ in range(4))
@@ -208,7 +209,7 @@ def record(net:list, # the layers, input side first
     X, Y, A = (arrays[name].T for name in ('H0', 'Y', a))
     return Tape(X, Y, A, forward + last, first + backward, total, p, g, arrays)
 
-# %% ../nbs/14_a_step_as_a_list.ipynb #f42de008
+# %% ../nbs/14_a_step_as_a_list.ipynb #d1a082cb
 def _loader(net, X, Y, loss, sides, g):
     "A function: rows, side -> the tape for so many, filled with them, its forward half played"
     data, tapes = np.column_stack([X, np.ones(len(X), g.dtype), Y.astype(g.dtype)]), {}
@@ -218,7 +219,7 @@ def _loader(net, X, Y, loss, sides, g):
             other = tapes.get((size, 1 - side))
             tapes[size, side] = record(net, loss, len(rows), sides[side], g, of, other)
         tape = tapes[size, side]
-        tape.arrays['data'].T[...] = data.take(rows, 0)
+        tape.arrays['data'].T[...] = data.take(rows, 0, tape.arrays['rows'], 'clip')
         play(tape.forward)
         return tape
     return load

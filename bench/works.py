@@ -116,7 +116,7 @@ def _large(batch):
 
 
 def _wide(width):
-    rows, epochs = (512, 1) if width >= 2048 else (1024, min(100, max(1, 1_000_000//width**2)))
+    rows, epochs = (512, 6) if width >= 2048 else (1024, min(100, max(3, 1_000_000//width**2)))
     return work_large(f'width-{width}', f'three layers {width} wide', [width]*4, rows, epochs, 128)
 
 
