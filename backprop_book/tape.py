@@ -163,7 +163,7 @@ class Tape:
         halves = ('forward', *self.forward), ('backward', *self.backward)
         return '\n'.join('\n    '.join(map(str, half)) for half in halves)
 
-# %% ../nbs/14_a_step_as_a_list.ipynb #c6309c87
+# %% ../nbs/14_a_step_as_a_list.ipynb #de03aaa9
 def _layer(i, t, arrays):
     "The calls of layer i with the transfer function `t`: forward, and backward"
     z, a, s, delta, f, df = f'Z{i}', f'A{i+1}', f'S{i}', f'delta{i}', [], []
@@ -171,7 +171,7 @@ def _layer(i, t, arrays):
     else:
         f, df = _transfer(t, arrays, dict(Z=z, A=a, S=s, U=f'U{i}'))
         df = [*df, spell(f'{delta} = multiply(d{a}, {s})', arrays)]
-    slopes = [f'dM{i} = dot(H{i}, {delta}.T)', f'dH{i} = dot(M{i}, {delta})'][:1 if i == 0 else 2]
+    slopes = [f'dM{i} = dot(H{i}, {delta}.T)'] + [f'dH{i} = dot(M{i}, {delta})']*(i > 0)
     return ([spell(f'{z} = dot(M{i}.T, H{i})', arrays), *f],
             [*df, *(spell(text, arrays) for text in slopes)])
 
@@ -278,13 +278,14 @@ def _keep(load, n, g):
         return tapes[side].total()
     return lambda rows, side: play(tapes[side].backward), total
 
-# %% ../nbs/14_a_step_as_a_list.ipynb #5f125127
+# %% ../nbs/14_a_step_as_a_list.ipynb #e815e8a2
 def _run(net, X, Y, loss, optimizer, batches, whole, bar):
     n, start = len(X), parameters(net)
     *sides, g = start, start.copy(), np.zeros_like(start)
     load, moves = _loader(net, X, Y, loss, sides, g), _moves(net, optimizer, sides, g)
     limit, history, epoch, batch, side, good = _limit(g.dtype), [], 0, 0, 0, 0
-    def exactly(rows): return loss(forward(with_parameters(net, sides[side]), X[rows]).A[-1], Y[rows])
+    def net_at(side): return with_parameters(net, sides[side])
+    def exactly(rows): return loss(forward(net_at(side), X[rows]).A[-1], Y[rows])
     def full_loss():
         L = total(side)
         return L/n if abs(L) < limit else float(_finite(exactly(slice(n)), 'the loss of all rows'))
@@ -302,10 +303,10 @@ def _run(net, X, Y, loss, optimizer, batches, whole, bar):
             history.append(full_loss())
             if not bar.disable: bar.set_postfix_str(f'loss {history[-1]:.4g}', refresh=False)
     except FloatingPointError as e:
-        raise _diverged(e, optimizer, with_parameters(net, sides[good]), history, epoch, batch) from None
+        raise _diverged(e, optimizer, net_at(good), history, epoch, batch) from None
     except KeyboardInterrupt:
-        raise _interrupted(with_parameters(net, sides[side]), history, epoch, batch) from None
-    return with_parameters(net, sides[side]), history
+        raise _interrupted(net_at(side), history, epoch, batch) from None
+    return net_at(side), history
 
 # %% ../nbs/14_a_step_as_a_list.ipynb #764e3f63
 def train(net:list, # the layers, input side first, all of one dtype
