@@ -145,7 +145,8 @@ def tolerance(dtype):
     Peers sum in different orders: some eps a step, which later steps carry on; 1e-13 was seen.
     In float32, and half a million ReLUs a step, a rounding takes one or the other to its other
     side, for one row: such a run goes 1e-3 of its way elsewhere, and was right too (3e-3 was
-    seen). One update too many, of the 30 to 2 that a large work has, is 3e-2 and more."""
+    seen). So in float32 a single update too many is seen in runs of fewer than a hundred; that
+    each peer counts its updates rightly is asserted in float64, by the small works."""
     return 1e-10 if dtype == np.float64 else 1e-2
 
 

@@ -99,7 +99,7 @@ def test_batches_beyond_a_block(problem, optimizer, block, more, wild):
 @pytest.mark.parametrize('loss', LOSSES, ids=str)
 @pytest.mark.parametrize('n_in, n_out', [(30, 2), (2, 30), (30, 30), (15, 16), (16, 17)])
 def test_data_with_many_columns(n_in, n_out, loss):
-    "They lie in memory the other way round; the rows must be the same, shuffled, and with a short last batch"
+    "Inputs, ones and targets lie in one array: each must arrive in its place, shuffled, and with a short last batch"
     rng = np.random.default_rng(7)
     net, X = random_network([n_in, 4, n_out], [tanh, identity], rng), rng.normal(size=(23, n_in))
     same(net, X, targets_for(loss, (23, n_out), rng), loss, 0.01, 3, 5, tolerance=1e-12)
