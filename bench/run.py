@@ -340,7 +340,7 @@ def write(results, path):
 def options(words=None):
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog='A whole run takes about 45 minutes on two cores that do nothing else; leave the '
+        epilog='A whole run takes about 50 minutes on two cores that do nothing else; leave the '
                'machine alone meanwhile.\n`make bench` makes the environment and runs it whole. '
                'A trial: run.py --quick --works A B --peers tape numpy torch')
     every = [*works.SMALL, *works.NEAR, *works.LARGE]
