@@ -31,7 +31,7 @@ bounds: $(VENV)/ready  ## run the tests of the package at the lowest versions th
 	@$(BIN)/python -m uv pip install -q --python _build/bounds/bin/python --resolution lowest-direct . pytest==8.0 hypothesis==6.100
 	$(QUIET) _build/bounds/bin/python -m pytest -c /dev/null --rootdir . -p no:cacheprovider -m "not house" tests
 
-bench: _build/bench/ready  ## time the book beside other libraries (45 idle minutes): bench/results.json
+bench: _build/bench/ready  ## time the book beside other libraries (55 idle minutes): bench/results.json
 	_build/bench/bin/python bench/run.py
 
 _build/bench/ready: bench/requirements.lock

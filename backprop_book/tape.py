@@ -114,7 +114,7 @@ def _transfer(t, arrays, names):
     if rule and _agrees(t, rule, arrays[names['Z']].dtype): return _by_rule(t, rule, arrays, names)
     return _by_itself(t, arrays, names)
 
-# %% ../nbs/14_a_step_as_a_list.ipynb #660c4345
+# %% ../nbs/14_a_step_as_a_list.ipynb #05acbc26
 def _workspace(net, rows):
     "The arrays of a step by name; a row is a unit, a column an example"
     def new(units): return np.empty((units, rows), net[0].W.dtype)
@@ -158,7 +158,7 @@ class Tape:
     total:Callable # () -> the loss, summed over rows, once `forward` has been played
     p:np.ndarray # every parameter, see `layer_views`
     g:np.ndarray # the slope in each of them, once `backward` has been played
-    arrays:dict # every array by the name that it has in the list
+    arrays:dict # every array by its name in the list; and `data`, H0 above Y, filled from `rows`
     def __repr__(self):
         halves = ('forward', *self.forward), ('backward', *self.backward)
         return '\n'.join('\n    '.join(map(str, half)) for half in halves)

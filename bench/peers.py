@@ -224,39 +224,58 @@ def written_out_numba(work):
 
 # ------------------------------------------------------------------ scikit-learn
 
-def sklearn(work):
-    """MLPRegressor, solver 'sgd' without momentum, `fit` once over all epochs, not shuffled.
-
-    It starts from our weights by `warm_start`. It returns no loss on all rows (its own curve sums
-    the batches' losses, each before its update): let off those passes. What it does beside the
-    work: that loss of every batch, and the squared norm of the weights for its penalty of 0."""
-    import warnings
-
-    from sklearn.exceptions import ConvergenceWarning
+def _regressor(work):
+    "Makes an MLPRegressor with our weights and solver 'sgd': no momentum, no penalty, no shuffling"
     from sklearn.neural_network import MLPRegressor
     *hidden, last = work.transfers
     if last != 'identity' or len(set(hidden)) != 1 or hidden[0] not in ('relu', 'sigmoid'):
         raise CannotDo('it has no fold, and no output but a linear one for the squared error')
-    one_column = len(work.Y.T) == 1
-    Y = work.Y.ravel() if one_column else work.Y
+    settings = dict(hidden_layer_sizes=[len(b) for _, b in work.params[:-1]], solver='sgd',
+                    activation={'sigmoid': 'logistic'}.get(hidden[0], hidden[0]),
+                    learning_rate_init=work.lr, momentum=0, nesterovs_momentum=False, alpha=0,
+                    batch_size=work.batch or len(work.X), shuffle=False, warm_start=True,
+                    n_iter_no_change=np.inf, tol=0)
+    Y = work.Y.ravel() if len(work.Y.T) == 1 else work.Y
 
     def start():
-        "A regressor with our weights: one fit to make its fields, then ours put in their place"
-        model = MLPRegressor(hidden_layer_sizes=[len(b) for _, b in work.params[:-1]],
-                             solver='sgd', momentum=0,
-                             activation={'sigmoid': 'logistic'}.get(hidden[0], hidden[0]),
-                             alpha=0, learning_rate_init=work.lr, nesterovs_momentum=False,
-                             batch_size=work.batch or len(work.X), shuffle=False, max_iter=1,
-                             warm_start=True, n_iter_no_change=np.inf, tol=0)
-        model.fit(work.X, Y)
+        "One update to make its fields, then our weights in their place"
+        first = work.slices()[0]
+        model = MLPRegressor(**settings).partial_fit(work.X[first], Y[first])
         model.coefs_, model.intercepts_ = map(list, zip(*work.copies()))
-        return model.set_params(max_iter=work.epochs)
+        return model
+    return start, Y
+
+
+def _weights(model): return list(zip(model.coefs_, model.intercepts_))
+
+
+def sklearn(work):
+    """MLPRegressor, `fit` once over all epochs, which begins with our weights by `warm_start`.
+
+    It returns no loss on all rows (its own curve sums the batches' losses, each before its update):
+    let off those passes. What it does beside the work: that loss of every batch, and the squared
+    norm of the weights for its penalty of 0."""
+    import warnings
+
+    from sklearn.exceptions import ConvergenceWarning
+    start, Y = _regressor(work)
 
     def run():
         with warnings.catch_warnings():
             warnings.simplefilter('ignore', ConvergenceWarning)   # it was told when to stop
-            model = start().fit(work.X, Y)
-        return list(zip(model.coefs_, model.intercepts_)), None
+            return _weights(start().set_params(max_iter=work.epochs).fit(work.X, Y)), None
+    return run
+
+
+def sklearn_partial(work):
+    "The same, one `partial_fit` a batch, as its users do who choose the batches; no losses either"
+    start, Y = _regressor(work)
+
+    def run():
+        model = start()
+        for _ in range(work.epochs):
+            for s in work.slices(): model.partial_fit(work.X[s], Y[s])
+        return _weights(model), None
     return run
 
 
@@ -613,5 +632,5 @@ def dispatch(work):
 
 LIMITS = {p.__name__: p for p in (products, products_torch, dispatch)}
 PEERS = {p.__name__: p for p in (
-    notebook, numpy, numpy_short, descent, tape, written_out, written_out_numba, compiled, sklearn, torch,
-    torch_hand, torch_compiled, jax_step, jax_scan, autograd, c, c_fast)} | LIMITS
+    notebook, numpy, numpy_short, descent, tape, written_out, written_out_numba, compiled, sklearn,
+    sklearn_partial, torch, torch_hand, torch_compiled, jax_step, jax_scan, autograd, c, c_fast)} | LIMITS
