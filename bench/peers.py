@@ -233,16 +233,14 @@ def _regressor(work):
     settings = dict(hidden_layer_sizes=[len(b) for _, b in work.params[:-1]], solver='sgd',
                     activation={'sigmoid': 'logistic'}.get(hidden[0], hidden[0]),
                     learning_rate_init=work.lr, momentum=0, nesterovs_momentum=False, alpha=0,
-                    batch_size=work.batch or len(work.X), shuffle=False, warm_start=True,
-                    n_iter_no_change=np.inf, tol=0)
+                    batch_size=1, shuffle=False, warm_start=True, n_iter_no_change=np.inf, tol=0)
     Y = work.Y.ravel() if len(work.Y.T) == 1 else work.Y
 
     def start():
-        "One update to make its fields, then our weights in their place"
-        first = work.slices()[0]
-        model = MLPRegressor(**settings).partial_fit(work.X[first], Y[first])
+        "An update with one row to make its fields, for it is timed; then our weights in their place"
+        model = MLPRegressor(**settings).partial_fit(work.X[:1], Y[:1])
         model.coefs_, model.intercepts_ = map(list, zip(*work.copies()))
-        return model
+        return model.set_params(batch_size=work.batch or len(work.X))
     return start, Y
 
 
@@ -633,4 +631,5 @@ def dispatch(work):
 LIMITS = {p.__name__: p for p in (products, products_torch, dispatch)}
 PEERS = {p.__name__: p for p in (
     notebook, numpy, numpy_short, descent, tape, written_out, written_out_numba, compiled, sklearn,
-    sklearn_partial, torch, torch_hand, torch_compiled, jax_step, jax_scan, autograd, c, c_fast)} | LIMITS
+    sklearn_partial, torch, torch_hand, torch_compiled, jax_step, jax_scan, autograd, c,
+    c_fast)} | LIMITS
