@@ -266,14 +266,21 @@ def sklearn(work):
 
 
 def sklearn_partial(work):
-    "The same, one `partial_fit` a batch, as its users do who choose the batches; no losses either"
+    """The same, one `partial_fit` a batch, as its users do who look in between: the whole work.
+
+    The loss of all rows is computed from `predict`. `loss_` is that of a batch before its update,
+    divided by the number of outputs."""
     start, Y = _regressor(work)
 
     def run():
         model = start()
+        def full_loss(): return np.sum((model.predict(work.X) - Y)**2)/2/len(Y)
+        losses = [] if work.batch is None else [full_loss()]
         for _ in range(work.epochs):
             for s in work.slices(): model.partial_fit(work.X[s], Y[s])
-        return _weights(model), None
+            losses.append(model.loss_*len(work.Y.T) if work.batch is None else full_loss())
+        if work.batch is None: losses.append(full_loss())
+        return _weights(model), losses
     return run
 
 

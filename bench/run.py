@@ -48,9 +48,10 @@ NOTES = [
     'where an epoch is one update, the next update\'s forward pass gives that loss.',
     'Imports, compilation and data already on the device are outside the timed run, and a first '
     'run is not timed; the cold rows time a fresh process, imports and compilation included.',
-    'sklearn returns no loss on all rows and is let off it; it sums the losses of its batches and '
-    'squares its weights for a penalty of 0. It has no fold, and no sigmoid output under the '
-    'squared error: B-relu and M-linear are the nearest works that it can do.',
+    'sklearn is one fit over all epochs: it returns no loss on all rows and is let off it. '
+    'sklearn_partial is one partial_fit a batch and one predict an epoch, for that loss. Both sum '
+    'the losses of the batches and square the weights for a penalty of 0, and have no fold, and no '
+    'sigmoid output under the squared error: B-relu and M-linear are the nearest works they can do.',
     'torch multiplies by MKL, numpy and sklearn by OpenBLAS, jax by its own code: products and '
     'products_torch are the bare products of two of them, same shapes and count, random numbers.',
     'c is hand.c as it stands, c_fast the same with layers unrolled and -ffast-math.',
