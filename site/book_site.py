@@ -16,14 +16,19 @@ MATHJAX = Path(sysconfig.get_path('purelib'))/'sphinx-mathjax-offline'/'static'/
 MATHJAX_PARTS = ['tex-mml-chtml.js', 'output/chtml/fonts', 'input/tex/extensions', 'a11y', 'sre/mathmaps/base.json', 'sre/mathmaps/en.json']
 
 
+def behind_cells():
+    "Everything that the result of a cell can depend on besides its notebook: package, versions, style, measured times"
+    return [*sorted((ROOT/'backprop_book').glob('*.py')), ROOT/'requirements.lock', ROOT/'nbs'/'book.mplstyle',
+            ROOT/'bench'/'results.json']
+
+
 def code_hash():
-    "One hash of everything an executed cell can depend on besides its notebook: the package and the locked versions"
-    files = [*sorted((ROOT/'backprop_book').glob('*.py')), ROOT/'requirements.lock', ROOT/'nbs'/'book.mplstyle']
-    return hashlib.sha256(b''.join(file.read_bytes() for file in files)).hexdigest()[:16]
+    "One hash of it all"
+    return hashlib.sha256(b''.join(file.read_bytes() for file in behind_cells())).hexdigest()[:16]
 
 
 def forget_stale_results(app, config):
-    "Key the cache of executed notebooks by the code they import, so that a change of the package runs them again"
+    "Key the cache of executed notebooks by what they import and read, so that a change of it runs them again"
     config.nb_execution_cache_path = str(ROOT/'_build'/'executed'/code_hash())
 
 

@@ -1,6 +1,8 @@
 """The built site, read as a reader's browser reads it, with every other host refused."""
 import functools
 import http.server
+import importlib
+import re
 import threading
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlparse
@@ -24,6 +26,13 @@ def test_every_source_has_its_page():
     assert len(sources) > 10
     missing = [str(s) for s in sources if not (SITE/s.relative_to(ROOT)).with_suffix('.html').exists()]
     assert not missing, 'run `make book` first'
+
+
+def test_a_file_that_a_chapter_reads_makes_its_results_stale(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT/'site')
+    behind = importlib.import_module('book_site').behind_cells()
+    read = {(ROOT/'nbs'/path).resolve() for chapter in CHAPTERS for path in re.findall(r"'(\.\./[^']+)'", chapter.read_text())}
+    assert read and read <= set(behind)
 
 
 def test_the_first_page_leads_to_the_book():
