@@ -3,9 +3,11 @@
 # %% auto #0
 __all__ = ['train']
 
-# %% ../nbs/18_one_compiled_loop.ipynb #4108f1c1
+# %% ../nbs/18_one_compiled_loop.ipynb #c38bacac
 import functools, math
 import numpy as np
+from .loss import Loss
+from .tape import _is_own
 from .written_out import (_RUN, _any_shape, _count_lines, _indented, _lines_of_loss,
                                        _lines_of_transfer, _memory, _moved, _numba, _program,
                                        _spelled, _train, _unpacked, _widths)
@@ -24,7 +26,7 @@ def _layer_loops(shape, l, safe):
     return ([f'np.dot(M{l}.T, H{l}, Z{l})', *_each(n_out, lines)],
             [*_each(n_out, [back]), f'np.dot(H{l}, delta{l}.T, dM{l})', *carry])
 
-# %% ../nbs/18_one_compiled_loop.ipynb #8278f370
+# %% ../nbs/18_one_compiled_loop.ipynb #11d1f8c0
 def _loss_loops(shape, loss):
     "The loss of all columns, and its slope in the outputs"
     L, K, by_row = len(shape), shape[-1][1], not isinstance(loss.slope, str)
@@ -34,13 +36,14 @@ def _loss_loops(shape, loss):
              *(f'dH{L}[{j}, r] = da{k}/rows' for k, j in places)]
     return _loop('r', 'rows', lines) if by_row else _each(K, lines)
 
-def _update_loop(rule):
-    "The optimizer, for every parameter"
+def _update_loop(rule, loss):
+    "The guard; and the optimizer, for every parameter"
     lines = _moved(rule, {x: f'{x.upper()}[i]' for x in 'pgmv'})
-    return ['if not np.dot(G, G) < limit: raise FloatingPointError', *_count_lines(rule),
+    size = 'np.dot(G, G)' + ' + E*E'*_is_own(Loss, loss.f, loss.slope_f)
+    return [f'if not {size} < limit: raise FloatingPointError', *_count_lines(rule),
             *_loop('i', 'len(P)', lines)]
 
-# %% ../nbs/18_one_compiled_loop.ipynb #b3a19a05
+# %% ../nbs/18_one_compiled_loop.ipynb #30bd2ec2
 def _views(shape, rule):
     "The parameters `P`, their slopes `G`, what the optimizer remembers, and each layer's matrices"
     count = sum((n_in + 1)*n_out for n_in, n_out, _ in shape)
@@ -68,7 +71,7 @@ def _written_loops(shape, loss, safe, rule, numbers, whole):
     "The source of `run`"
     loops = [_layer_loops(shape, l, safe) for l in range(len(shape))]
     forward = sum([f for f, _ in loops], []) + _loss_loops(shape, loss)
-    learn = [*sum([b for _, b in reversed(loops)], []), *_update_loop(rule)]
+    learn = [*sum([b for _, b in reversed(loops)], []), *_update_loop(rule, loss)]
     n_in, row = shape[0][0], 'start + r'
     if not whole: row = 'orders[epoch, start + r] if learning else start + r'
     read = [f'i = {row}', *(f'H0[{k}, r] = data[i, {k}]' for k in range(n_in)),

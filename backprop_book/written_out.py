@@ -3,7 +3,7 @@
 # %% auto #0
 __all__ = ['MOST_PARAMETERS', 'as_python', 'Node', 'Source', 'derive', 'write', 'train']
 
-# %% ../nbs/15_a_network_written_out.ipynb #38db7859
+# %% ../nbs/15_a_network_written_out.ipynb #3448c202
 import functools, math, re, time
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -17,6 +17,7 @@ from .network import _check_net, forward, parameters, with_parameters
 from .descent import (_bar, _batches, _count, _interrupted, _optimizer, _run,
                                    _training_data, minibatches, sgd)
 from .explain import _RULES, _Names, _loss_texts, _read_optimizer
+from .tape import _is_own
 
 # %% ../nbs/15_a_network_written_out.ipynb #5546e69e
 class _Printer(PythonCodePrinter):
@@ -112,11 +113,15 @@ def _loss_lines(loss, K):
     if e.free_symbols == {_symbol('da')}: return dict(da=slopes[0], e=e)
     return _shared(dict(e=formula, da=slopes[0]), 'q')
 
-# %% ../nbs/15_a_network_written_out.ipynb #66482b6a
-def _execute(lines, takes, gives):
+# %% ../nbs/15_a_network_written_out.ipynb #357aba65
+def _execute(whose, lines, takes, gives):
     "Lines as a function of numbers; it returns None where a number overflows"
     names = dict(vars(math))
-    exec('\n    '.join([f'def f({takes}):', *_spelled(lines), f'return {gives}']), names)
+    try: text = _spelled(lines)
+    except ValueError as error:
+        raise ValueError(f'{whose} cannot be written out: {error}; '
+                         'backprop_book.tape.train goes by the functions') from None
+    exec('\n    '.join([f'def f({takes}):', *text, f'return {gives}']), names)
     def call(*numbers):
         try: return names['f'](*numbers)
         except (ArithmeticError, ValueError): return None
@@ -136,8 +141,8 @@ def _compare(whose, gives, f, points, functions):
 def _lines_of_transfer(t, safe):
     "The lines of `t`, held against its functions"
     lines, gives = _transfer_lines(t, safe), ['a', 'slope']
-    with np.errstate(all='ignore'): functions = np.column_stack([t.f(GRID), t.df(GRID)])
-    _compare(t, gives, _execute(lines, 'z', 'a, slope'), GRID[:, None], functions)
+    with np.errstate(all='ignore'): functions = np.stack(np.broadcast_arrays(t.f(GRID), t.df(GRID), GRID)[:2], 1)
+    _compare(t, gives, _execute(t, lines, 'z', 'a, slope'), GRID[:, None], functions)
     return lines
 
 @functools.lru_cache
@@ -150,11 +155,11 @@ def _lines_of_loss(loss, K):
     Y = np.resize(np.eye(K) if loss is softmax_cross_entropy else loss.targets, A.shape)
     with np.errstate(all='ignore'):
         functions = np.column_stack([loss.f(A, Y).sum(1), loss.slope_f(A, Y)])
-    f = _execute(lines, ', '.join(letters), ', '.join([*gives, '']))
+    f = _execute(loss, lines, ', '.join(letters), ', '.join([*gives, '']))
     _compare(loss, gives, f, np.hstack([A, Y]), functions)
     return lines
 
-# %% ../nbs/15_a_network_written_out.ipynb #f2f9ed17
+# %% ../nbs/15_a_network_written_out.ipynb #7c069442
 @dataclass(frozen=True, eq=False)
 class Node:
     "One line of the hand calculation"
@@ -179,6 +184,7 @@ class _Sheet:
         widths = _widths(shape)
         N, pairs = _Names(widths, 1, 'flat', 'neuron'), list(enumerate(zip(widths, widths[1:])))
         self.transfers, self.loss, self.safe = [t for *_, t in shape], loss, safe
+        self.own_loss = _is_own(Loss, loss.f, loss.slope_f)
         self.units = [[N.unit(l, j).replace('.', '_') for j in range(m)] for l, (_, m) in pairs]
         self.W = [[[_symbol(N.W(l, i, j).plain) for i in range(n)] for j in range(m)]
                   for l, (n, m) in pairs]                              # W[layer][neuron][input]
@@ -279,11 +285,11 @@ def derive(net:list, # the layers, input side first
     "Every line of one row's hand calculation, as a list of `Node`"
     return list(_derived(_shape(net, loss), loss, safe).nodes)
 
-# %% ../nbs/15_a_network_written_out.ipynb #daa34211
+# %% ../nbs/15_a_network_written_out.ipynb #9030e5c4
 def _rule(optimizer):
     "Its rule's name, and the names and values of its numbers; ValueError if not of the book"
     _, numbers = _read_optimizer(optimizer)
-    if optimizer.update.__module__ != sgd.__module__:
+    if _is_own(sgd, optimizer.update):
         raise ValueError(f'the formulas of {optimizer} are unknown: it is not of backprop_book')
     return optimizer.name.partition('(')[0], tuple(numbers), tuple(map(float, numbers.values()))
 
@@ -317,7 +323,7 @@ def _update_lines(s, rule):
         lines += _moved(rule, names)
     return lines
 
-# %% ../nbs/15_a_network_written_out.ipynb #0fec8409
+# %% ../nbs/15_a_network_written_out.ipynb #01c925b1
 def _indented(lines, by=1): return ['    '*by + line for line in lines]
 
 def _row(s, i, compiled):
@@ -335,20 +341,20 @@ def _loss_lines_of_row(s, then):
     return [*(repr(node) for node in s.nodes if node.part in ('forward', 'loss')), then]
 
 def _size_line(s):
-    "Stop where a delta, or an output that has no bound, is too large"
+    "Stop where a delta, an output that has no bound, or a reader's own loss is too large"
     free = [a for t, A in zip(s.transfers, s.A[1:]) if t not in (sigmoid, tanh) for a in A]
     deltas = [node.name for node in s.nodes if node.name.startswith('delta_')]
-    squares = ' + '.join(f'{v}*{v}' for v in [*free, *deltas])
+    squares = ' + '.join(f'{v}*{v}' for v in [*free, *deltas, *['E']*s.own_loss])
     return f'if not {squares} < limit: raise FloatingPointError'
 
 def _slope_lines(s, then='', add=False):
     "All lines of a row; `then`: what to do with its loss; `add`: to the slopes of other rows"
     lines = []
     for node in s.nodes:
-        if node.part == 'loss' and not then: continue
+        if node.part == 'loss' and not (then or s.own_loss): continue
         text = repr(node)
         lines.append(text.replace(' = ', ' += ', 1) if add and node.part == 'slope' else text)
-        if node.name == 'E': lines.append(then)
+        if node.name == 'E' and then: lines.append(then)
     return [*lines, _size_line(s)]
 
 def _sum_lines(s, head, count, then=''):
@@ -430,7 +436,7 @@ def _function(source, compiled):
     if not compiled: return names['run']
     return _numba(True).njit(names['run'], error_model='numpy')    # 1/0 is infinite, as in NumPy
 
-# %% ../nbs/15_a_network_written_out.ipynb #abd5a724
+# %% ../nbs/15_a_network_written_out.ipynb #a871422d
 def _restored(job, state):
     "A state as a network, and what `optimizer_step` remembers"
     count, kinds = parameters(job.net).size, len(_memory(job.rule))
@@ -448,11 +454,12 @@ def _job(net, X, Y, loss, optimizer, epochs, size, batches, rng, compiled):
                           size=size, batches=batches, rng=rng, compiled=compiled)
     job.dtype = parameters(net).dtype
     job.limit = 1e100 if job.dtype == float else 1e16     # float32 squares overflow beyond 1e19
-    job.bits = getattr(rng, 'bit_generator', None) or getattr(rng, '_bit_generator', None)
+    bits = getattr(rng, 'bit_generator', None) or getattr(rng, '_bit_generator', None)
+    job.bits = bits if hasattr(bits, 'state') else None    # the module np.random has none
     try: job.rule, job.numbers, job.settings = _rule(optimizer)
     except ValueError: job.rule = None
     largest = max(np.abs(numbers).max() for numbers in (X, Y, parameters(net)))
-    job.tame = bool(job.rule and job.dtype in (np.float32, np.float64) and
+    job.tame = bool(epochs and job.rule and job.dtype in (np.float32, np.float64) and
                     largest**2 < job.limit and (rng is None or job.bits))
     return job
 
@@ -498,7 +505,7 @@ def _trusted(job, epochs):
         try: return _piece(job, code, epochs, orders)
         except (ArithmeticError, ValueError): pass       # ValueError: sqrt(-1)
 
-# %% ../nbs/15_a_network_written_out.ipynb #47323d48
+# %% ../nbs/15_a_network_written_out.ipynb #377b144d
 def _carefully(job, bar, net, memory=None, history=(), epoch=0):
     bar.iterable = range(epoch, job.epochs)
     return _run(net, job.X, job.Y, job.loss, job.optimizer, job.batches, bar, memory, history)
@@ -509,8 +516,9 @@ def _show(bar, epochs, history):
 
 def _in_pieces(job, bar):
     def full_loss(net): return float(job.loss(forward(net, job.X).A[-1], job.Y))
-    def here(): return job.state, epoch, job.bits and job.bits.state
-    net, history, epoch, before = job.net, [full_loss(job.net)], 0, None
+    def draws(): return job.bits and job.bits.state
+    def here(): return job.state, epoch, draws()
+    net, history, epoch, before, drawn = job.net, [full_loss(job.net)], 0, None, draws()
     try:
         while epoch < job.epochs:
             began, now, epochs = here(), time.perf_counter(), min(job.piece, job.epochs - epoch)
@@ -521,12 +529,14 @@ def _in_pieces(job, bar):
             after = with_parameters(job.net, np.array(state[:parameters(net).size], job.dtype))
             early = job.loops in ('one', 'all')       # these losses are those before each update
             history[epoch + 1 - early:] = [*losses, full_loss(after)] if early else losses
-            job.state, net, epoch, before = state, after, epoch + epochs, began
+            job.state, net, epoch, before, drawn = state, after, epoch + epochs, began, draws()
             _show(bar, epochs, history)
             took = time.perf_counter() - now
             job.piece = max(1, epochs*2 if took < .1 else epochs//2 if took > .3 else epochs)
         else: return net, history
-    except KeyboardInterrupt: raise _interrupted(net, history[:epoch + 1], epoch, 0) from None
+    except KeyboardInterrupt:
+        if job.bits: job.bits.state = drawn
+        raise _interrupted(net, history[:epoch + 1], epoch, 0) from None
     state, epoch, bits = before
     if bits: job.bits.state = bits
     bar.update(epoch - bar.n)

@@ -1,12 +1,15 @@
 """What the tests share: random networks, losses and batches that fit each other; a browser."""
+import functools
 import os
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
+from backprop_book.descent import sgd
 from backprop_book.loss import Loss, logistic_loss, logistic_loss_pm1, softmax_cross_entropy, squared_error
 from backprop_book.network import Layer
 from backprop_book.transfer import fold, identity, leaky_relu, relu, sigmoid, softplus, tanh
@@ -23,6 +26,17 @@ PAIR = Loss('pair', '(a1*a2 - y1)**2/2 + (a1 - y2)**2/2', ('(a1*a2 - y1)*a2 + a1
             lambda A, Y: np.column_stack([(A[:, 0]*A[:, 1] - Y[:, 0])**2/2, (A[:, 0] - Y[:, 1])**2/2]),
             lambda A, Y: np.column_stack([(A[:, 0]*A[:, 1] - Y[:, 0])*A[:, 1] + A[:, 0] - Y[:, 1], (A[:, 0]*A[:, 1] - Y[:, 0])*A[:, 0]]),
             targets=((0.5, 1.), (-1., 0.)))
+# a loss that is NaN where its slope is finite, as on the second row of OUT_OF_RANGE, which a first step makes negative
+POISSON = Loss('poisson', 'a - y*log(a)', '1 - y/a', lambda A, Y: A - Y*np.log(A), lambda A, Y: 1 - Y/A)
+OUT_OF_RANGE = [Layer([[1.]], [.1], identity)], np.array([[.1], [.1], [2.3], [.9]]), np.array([[0.], [0.], [2.], [3.]]), POISSON, 0.5
+
+
+def clipped(lr):
+    "Descent with clipped slopes, in a function that seems to be the book's"
+    book = sgd(lr)
+    @functools.wraps(book.update)
+    def update(p, g, memory): return book.update(p, np.clip(g, -0.1, 0.1), memory)
+    return replace(book, update=update)
 
 
 def targets_for(loss, shape, rng):

@@ -4,7 +4,7 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import PAIR, case
+from conftest import OUT_OF_RANGE, PAIR, case
 
 from backprop_book import descent, written_out
 from backprop_book.compiled import _written_loops, train
@@ -51,6 +51,16 @@ def test_a_run_that_diverges(case_of):
     assert str(ours) == str(theirs) and (ours.epoch, ours.batch) == (theirs.epoch, theirs.batch)
     np.testing.assert_allclose(parameters(ours.net), parameters(theirs.net), rtol=1e-12)
     np.testing.assert_allclose(ours.history, theirs.history, rtol=1e-12)
+
+
+@needs_numba
+def test_an_own_loss_that_is_nan_behind_a_finite_slope():
+    errors = []
+    for f in (descent.train, train):
+        with pytest.raises(TrainingDiverged) as caught: f(*OUT_OF_RANGE, 1, 1, shuffle=False, progress=False)
+        errors.append(caught.value)
+    theirs, ours = errors
+    assert str(ours) == str(theirs) and 'batch 1' in str(ours) and ours.history == theirs.history
 
 
 @needs_numba

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import LOSSES, TRANSFERS, problems, targets_for
+from conftest import LOSSES, OUT_OF_RANGE, TRANSFERS, clipped, problems, targets_for
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -235,6 +235,24 @@ def test_a_loss_that_becomes_nan_without_growing(batch_size):
     assert np.abs(parameters(ours.net) - parameters(net)).max() > 0.1  # after some steps
 
 
+@pytest.mark.parametrize('batch_size', [1, 2, None])
+def test_an_own_loss_that_is_nan_behind_a_finite_slope(batch_size):
+    theirs, _ = outcomes(*OUT_OF_RANGE, 1, batch_size, shuffle=False)
+    assert isinstance(theirs, TrainingDiverged) == (batch_size == 1)
+    same(*OUT_OF_RANGE, 1, batch_size, shuffle=False, tolerance=1e-13)
+
+
+def test_a_loss_that_overflows_behind_slopes_that_are_zero():
+    "A huge target of a ReLU that the first step has put to sleep; and slopes that are clipped"
+    net, X, Y = [Layer([[1.]], [0.], relu)], np.array([[1.], [1e160]]), np.array([[-1e6], [1e160]])
+    assert 'loss of the batch' in str(outcomes(net, X, Y, squared_error, 0.1, 2, 1, shuffle=False)[0])
+    same(net, X, Y, squared_error, 0.1, 2, 1, shuffle=False, tolerance=1e-13)
+    tame = replace(squared_error, slope_f=lambda A, Y: np.clip(A - Y, -1, 1))
+    far = [Layer([[1e153]], [0.], identity)], np.array([[1.], [100.]]), np.zeros((2, 1)), tame, 0.1, 1, 1
+    assert isinstance(outcomes(*far, shuffle=False)[0], TrainingDiverged)
+    same(*far, shuffle=False, tolerance=1e-13)
+
+
 @pytest.mark.parametrize('batch_size', [None, 4])
 @pytest.mark.parametrize('bad', [np.inf, np.nan])
 def test_a_step_that_overflows_gives_back_the_network_before_it(batch_size, bad):
@@ -350,6 +368,7 @@ def test_an_own_optimizer_sees_each_array_as_chapter_9_shows_it():
     for batch_size in (4, None): same(NET, X, Y, squared_error, own, 4, batch_size, tolerance=1e-12)
     flipped = Optimizer('sgd(0.1)', lambda p: (), lambda p, g, memory: (p + 0.1*g, memory))  # climbs, under a name of the book's
     same(NET, X, Y, squared_error, flipped, 2, 4, tolerance=1e-13)
+    same(NET, X, Y, squared_error, clipped(0.1), 2, 4, tolerance=1e-13)
 
 
 def test_memory_does_not_grow_with_the_steps():
@@ -406,6 +425,11 @@ def test_layers_of_two_dtypes_are_refused():
     mixed = [NET[0], replace(NET[1], W=NET[1].W.astype(np.float32))]
     for call in (lambda: tape.train(mixed, X, Y, squared_error, 0.1, 1), lambda: record(mixed, squared_error, 1)):
         with pytest.raises(ValueError, match=r'layer 1 is float32, layer 0 float64.*replace\(layer'): call()
+
+
+def test_a_vector_of_another_length_is_refused():
+    for n in (19, 21):
+        with pytest.raises(ValueError, match=rf'vector has shape \({n},\), expected \(26,\)'): layer_views(np.zeros(n), NET)
 
 
 def test_what_record_and_spell_refuse():

@@ -5,10 +5,11 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import LOSSES, PAIR, TRANSFERS, case, problems
+from conftest import LOSSES, OUT_OF_RANGE, PAIR, TRANSFERS, case, clipped, problems
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -210,10 +211,20 @@ def test_a_late_divergence_returns_the_network_before_the_last_good_one():
     np.testing.assert_allclose(parameters(ours.net), parameters(theirs.net), rtol=1e-12)
 
 
+@pytest.mark.parametrize('batch_size', [1, 2, None])
+@pytest.mark.parametrize('compiled', [False, NUMBA])
+def test_an_own_loss_that_is_nan_behind_a_finite_slope(batch_size, compiled):
+    args = *OUT_OF_RANGE, 1, batch_size
+    if batch_size != 1: return assert_same(*both(*args, False, compiled), 1e-13)
+    (theirs, _), (ours, _) = [stopped(f, *args, shuffle=False, rng=np.random.default_rng(0), **more)
+                              for f, more in [(descent.train, {}), (train, dict(compiled=compiled))]]
+    assert str(ours) == str(theirs) and 'batch 1' in str(ours) and ours.history == theirs.history
+
+
 @pytest.mark.parametrize('where', ['_trusted', '_piece', '_show', 'with_parameters', '_orders'])
 @pytest.mark.parametrize('batch_size', [None, 1])
 def test_an_interruption_leaves_a_network_that_can_be_used(batch_size, where, monkeypatch):
-    "Ctrl-C in the middle of some function, at its fifth call: network, epoch and losses belong together"
+    "Ctrl-C in the middle of some function, at its fifth call: network, epoch, losses and draws belong together"
     from backprop_book import written_out
     original, calls = getattr(written_out, where), []
 
@@ -223,13 +234,15 @@ def test_an_interruption_leaves_a_network_that_can_be_used(batch_size, where, mo
         return original(*args)
     net, X, Y, loss = case([2, 2, 2], [sigmoid]*2, squared_error, 4)
     monkeypatch.setattr(written_out, where, interrupted)
-    with pytest.raises(TrainingInterrupted) as caught: train(net, X, Y, loss, 0.1, 10**6, batch_size, shuffle=False, progress=False, compiled=False)
+    rngs = [np.random.default_rng(1), np.random.default_rng(1)]
+    with pytest.raises(TrainingInterrupted) as caught: train(net, X, Y, loss, 0.1, 10**6, batch_size, rngs[0], progress=False, compiled=False)
     error = caught.value
     monkeypatch.undo()
     assert len(error.history) == error.epoch + 1 > 100 and 'training interrupted in epoch' in str(error)
-    short, history = train(net, X, Y, loss, 0.1, error.epoch, batch_size, shuffle=False, progress=False, compiled=False)
+    short, history = train(net, X, Y, loss, 0.1, error.epoch, batch_size, rngs[1], progress=False, compiled=False)
     np.testing.assert_allclose(parameters(error.net), parameters(short), rtol=1e-12)
     np.testing.assert_allclose(error.history, history, rtol=1e-9)
+    assert rngs[0].random() == rngs[1].random()
 
 
 @pytest.mark.parametrize('compiled', [False, NUMBA])
@@ -308,14 +321,20 @@ def test_a_formula_that_does_not_fit_its_function_is_refused():
 
 def test_a_function_that_python_lacks_is_refused():
     bessel = Transfer('bessel', 'besselj(0, z)', '-besselj(1, z)', np.cos, np.sin)
-    with pytest.raises(ValueError, match='cannot be written in Python'): write([Layer([[1.]], [0.], bessel)], squared_error, 0.1)
+    with pytest.raises(ValueError, match='bessel cannot be written out: besselj.* cannot be written in Python; backprop_book.tape.train'):
+        write([Layer([[1.]], [0.], bessel)], squared_error, 0.1)
+
+
+def test_a_slope_that_is_a_plain_number():
+    double = Transfer('double', '2*z', '2', lambda z: 2*z, lambda z: 2)
+    assert_same(*both([replace(NET[0], transfer=double), NET[1]], X, Y, squared_error, 0.1, 3), 1e-13)
 
 
 @pytest.mark.parametrize('batch_size', [None, 1, 3])
 def test_a_loss_of_whole_rows_and_an_optimizer_of_ones_own(batch_size):
     def update(p, g, v): return p - 0.1*np.clip(v + g, -1, 1), 0.5*g
     own = Optimizer('adam(0.1)', np.zeros_like, update)       # a name is not enough to be taken for the book's
-    for optimizer in (own, 0.1): assert_same(*both(*case([2, 3, 2], [tanh, identity], PAIR, 7), optimizer, 10, batch_size), 1e-12)
+    for optimizer in (own, clipped(0.1), 0.1): assert_same(*both(*case([2, 3, 2], [tanh, identity], PAIR, 7), optimizer, 10, batch_size), 1e-12)
     with pytest.raises(ValueError, match='not of backprop_book'): write(NET, squared_error, own)
 
 
@@ -323,7 +342,10 @@ def test_random_state_and_other_kinds_of_generator():
     class Cards:
         "It shuffles, and that is all"
         def permutation(self, n): return np.random.RandomState(n).permutation(n)
-    for make in (lambda: np.random.RandomState(5), Cards):
+    def module():
+        np.random.seed(5)
+        return np.random
+    for make in (lambda: np.random.RandomState(5), Cards, module):
         theirs, ours = [f(NET, X, Y, squared_error, 0.1, 5, 3, make(), progress=False) for f in (descent.train, train)]
         assert_same(theirs, ours, 1e-12)
 
@@ -331,6 +353,8 @@ def test_random_state_and_other_kinds_of_generator():
 def test_no_epochs_and_mixed_precision():
     mixed = [Layer(NET[0].W.astype(np.float32), NET[0].b, sigmoid), NET[1]]
     for epochs in (0, 3): assert_same(*both(mixed, X, Y, squared_error, 0.1, epochs), 1e-6)    # their first step is in single precision
+    broken = [Layer(np.full((2, 1), np.nan), [0.], identity)]
+    with pytest.raises(TrainingDiverged, match='the loss of all rows'): train(broken, X, Y[:, :1], squared_error, 0.1, 0)
 
 
 def python(code): return subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
