@@ -505,7 +505,7 @@ def _trusted(job, epochs):
         try: return _piece(job, code, epochs, orders)
         except (ArithmeticError, ValueError): pass       # ValueError: sqrt(-1)
 
-# %% ../nbs/15_a_network_written_out.ipynb #377b144d
+# %% ../nbs/15_a_network_written_out.ipynb #f43bf693
 def _carefully(job, bar, net, memory=None, history=(), epoch=0):
     bar.iterable = range(epoch, job.epochs)
     return _run(net, job.X, job.Y, job.loss, job.optimizer, job.batches, bar, memory, history)
@@ -533,7 +533,8 @@ def _in_pieces(job, bar):
             _show(bar, epochs, history)
             took = time.perf_counter() - now
             job.piece = max(1, epochs*2 if took < .1 else epochs//2 if took > .3 else epochs)
-        else: return net, history
+        else:
+            if abs(history[-1]) < 1e150: return net, history
     except KeyboardInterrupt:
         if job.bits: job.bits.state = drawn
         raise _interrupted(net, history[:epoch + 1], epoch, 0) from None

@@ -3,7 +3,7 @@
 Every (peer, number of threads) is a process of its own, see worker.py. A repetition is one run of
 each peer, one after the other, and each repetition begins with another; a ratio is the median over
 the repetitions of time over time of the same repetition, so that a machine that slows down for a
-while slows both. No time is believed before the final weights agree with those of `descent.train`.
+while slows both. No time is believed before final weights and losses agree with `descent.train`.
 """
 import argparse
 import contextlib
@@ -355,8 +355,9 @@ def options(words=None):
                         default=SECTIONS,
                         help='of ' + ' '.join(SECTIONS) + '; all, unless works are named')
     parser.add_argument('--repetitions', type=int, default=7, metavar='N',
-                        help='runs of each peer (7); widths, depths and cold processes get half')
-    parser.add_argument('--quick', action='store_true', help='two repetitions, for a trial')
+                        help='runs of each peer (7); widths, depths and cold processes get half, '
+                             '3 or more, the ladder 15 times as many')
+    parser.add_argument('--quick', action='store_true', help='--repetitions 2, for a trial')
     parser.add_argument('--output', type=Path, metavar='FILE',
                         help='bench/results.json; of a quick or a partial run, '
                              '_build/bench-trial.json')

@@ -188,6 +188,15 @@ def test_a_run_that_diverges(loss, optimizer, compiled):
         assert drawn == we_drew
 
 
+@pytest.mark.parametrize('compiled', [False, NUMBA])
+def test_a_last_loss_that_overflows(compiled):
+    "Where all rows are one update, the loss after the last one belongs to no update"
+    args = [Layer([[0.]], [0.], identity)], [[1e45]], [[1.]], squared_error, 0.1, 1
+    (theirs, _), (ours, _) = [stopped(f, *args, rng=np.random.default_rng(3), **more)
+                              for f, more in [(descent.train, {}), (train, dict(compiled=compiled))]]
+    assert str(ours) == str(theirs) and 'the loss of all rows' in str(ours) and ours.history == theirs.history == [0.5]
+
+
 def test_some_of_those_runs_do_diverge():
     net, X, Y, _ = case([2, 2, 1], [identity]*2, squared_error, 5)
     for loss, optimizer in BIG:
