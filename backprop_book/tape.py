@@ -165,7 +165,7 @@ class Tape:
         halves = ('forward', *self.forward), ('backward', *self.backward)
         return '\n'.join('\n    '.join(map(str, half)) for half in halves)
 
-# %% ../nbs/14_a_step_as_a_list.ipynb #f79cc119
+# %% ../nbs/14_a_step_as_a_list.ipynb #678a1876
 def _layer(i, t, arrays):
     "The calls of layer i with the transfer function `t`: forward, and backward"
     z, a, s, delta, f, df = f'Z{i}', f'A{i+1}', f'S{i}', f'delta{i}', [], []
@@ -182,7 +182,8 @@ def _end(loss, a, arrays, n):
     A, Y, dA = arrays[a].T, arrays['Y'].T, arrays[f'd{a}']
     if loss is not squared_error:
         def slope(): dA.T[...] = loss.slope_f(A, Y)/n
-        return [], [Call(f'd{a} = {loss}.slope_f({a}, Y)/{n}', slope)], lambda: float(loss.f(A, Y).sum())
+        def total(): return float(loss.f(A, Y).sum())
+        return [], [Call(f'd{a} = {loss}.slope_f({a}, Y)/{n}', slope)], total
     if n == 1: arrays['D'] = dA    # nothing to divide by
     D = arrays['D'].ravel()        # a view
     return ([spell(f'D = subtract({a}, Y)', arrays)],

@@ -113,7 +113,7 @@ def _loss_lines(loss, K):
     if e.free_symbols == {_symbol('da')}: return dict(da=slopes[0], e=e)
     return _shared(dict(e=formula, da=slopes[0]), 'q')
 
-# %% ../nbs/15_a_network_written_out.ipynb #357aba65
+# %% ../nbs/15_a_network_written_out.ipynb #20eb54f1
 def _execute(whose, lines, takes, gives):
     "Lines as a function of numbers; it returns None where a number overflows"
     names = dict(vars(math))
@@ -141,7 +141,8 @@ def _compare(whose, gives, f, points, functions):
 def _lines_of_transfer(t, safe):
     "The lines of `t`, held against its functions"
     lines, gives = _transfer_lines(t, safe), ['a', 'slope']
-    with np.errstate(all='ignore'): functions = np.stack(np.broadcast_arrays(t.f(GRID), t.df(GRID), GRID)[:2], 1)
+    with np.errstate(all='ignore'):
+        functions = np.stack([np.broadcast_to(f(GRID), GRID.shape) for f in (t.f, t.df)], 1)
     _compare(t, gives, _execute(t, lines, 'z', 'a, slope'), GRID[:, None], functions)
     return lines
 
