@@ -31,7 +31,7 @@ bounds: $(VENV)/ready  ## run the tests of the package at the lowest versions th
 	@$(BIN)/python -m uv pip install -q --python _build/bounds/bin/python --resolution lowest-direct . pytest==8.0 hypothesis==6.100
 	$(QUIET) _build/bounds/bin/python -m pytest -c /dev/null --rootdir . -p no:cacheprovider -m "not house" tests
 
-bench: _build/bench/ready  ## time the book beside other libraries (55 idle minutes): bench/results.json
+bench: _build/bench/ready  ## time the book beside other libraries (55 idle minutes): backprop_book/measured.json
 	_build/bench/bin/python bench/run.py
 
 _build/bench/ready: bench/requirements.lock
@@ -64,7 +64,7 @@ $(VENV)/ready: requirements.lock pyproject.toml
 	@$(BIN)/python -m uv pip install -q --python $(BIN)/python --no-deps -e .
 	@touch $@
 
-$(SITE)/built: $(VENV)/ready _config.yml _toc.yml $(shell find nbs site bench/results.json -type f -not -path '*/.*' -not -path '*__pycache__*')
+$(SITE)/built: $(VENV)/ready _config.yml _toc.yml $(shell find nbs site backprop_book/*.json backprop_book/*.mplstyle -type f -not -path '*/.*' -not -path '*__pycache__*')
 	@echo "== package: exporting the chapters' cells into backprop_book/"
 	@$(BIN)/nbdev_export
 	@echo "== site: executing the chapters and writing the pages"

@@ -4,17 +4,25 @@
 __all__ = ['EXAMPLE', 'Bad', 'read_transfer', 'read_loss', 'read_optimizer', 'main']
 
 # %% ../nbs/17_command.ipynb #5bc0d7fd
-import argparse, ast, json, os, re, sys, tomllib
+import argparse
+import ast
+import json
+import os
+import re
+import sys
+import tomllib
 from fractions import Fraction
 from pathlib import Path
+
 import numpy as np
-from .check import as_floats, as_numpy
-from . import transfer as transfers
-from .transfer import Transfer, read_formula
-from . import loss as losses
-from .network import Layer
+
 from . import descent
+from . import loss as losses
+from . import transfer as transfers
+from .check import as_floats, as_numpy
 from .explain import SCHEMA, explain
+from .network import Layer
+from .transfer import Transfer, read_formula
 from .worksheet import PLACES, _meant, read_answers, worksheet, write_text
 
 # %% ../nbs/17_command.ipynb #a2514365

@@ -6,6 +6,7 @@ __all__ = ['Table', 'as_floats', 'as_numpy', 'numeric_grad', 'assert_grad']
 # %% ../nbs/01_derivatives.ipynb #c2c2da0b
 import re
 from dataclasses import dataclass
+
 import numpy as np
 
 # %% ../nbs/01_derivatives.ipynb #20f40e2b
@@ -66,7 +67,7 @@ def _entry(name, index): return f'{name}{[int(i) for i in index]}' if len(index)
 def as_numpy(expr, # SymPy expression
              *symbols): # its symbols, in the order of the function's arguments
     "`expr` as a NumPy function, constants spread over its arguments; ValueError for other symbols"
-    import sympy as sp # here, so that a network can run where SymPy is never loaded
+    import sympy as sp  # here, so that a network can run where SymPy is never loaded
     expr = sp.sympify(expr)
     missing = ', '.join(sorted({str(s) for s in expr.free_symbols} - {str(s) for s in symbols}))
     if missing: raise ValueError(f'the expression also holds {missing}: make it an argument')

@@ -4,13 +4,29 @@
 __all__ = ['train']
 
 # %% ../nbs/18_one_compiled_loop.ipynb #c38bacac
-import functools, math
+import functools
+import math
+
 import numpy as np
+
 from .loss import Loss
 from .tape import _is_own
-from .written_out import (_RUN, _any_shape, _count_lines, _indented, _lines_of_loss,
-                                       _lines_of_transfer, _memory, _moved, _numba, _program,
-                                       _spelled, _train, _unpacked, _widths)
+from backprop_book.written_out import (
+    _RUN,
+    _any_shape,
+    _count_lines,
+    _indented,
+    _lines_of_loss,
+    _lines_of_transfer,
+    _memory,
+    _moved,
+    _numba,
+    _program,
+    _spelled,
+    _train,
+    _unpacked,
+    _widths,
+)
 
 # %% ../nbs/18_one_compiled_loop.ipynb #91b6f4f4
 def _loop(i, n, lines): return [f'for {i} in range({n}):', *_indented(lines)]

@@ -9,8 +9,10 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Integral, Real
+
 import numpy as np
 from tqdm import tqdm
+
 from .loss import Loss
 from .network import Layer, _input, forward, loss_and_grads, parameters
 

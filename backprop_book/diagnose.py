@@ -10,12 +10,13 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from itertools import product
+
 import numpy as np
+
 from .check import Table, as_floats, numeric_grad
-from .transfer import leaky_relu, relu, sigmoid, softplus, tanh
-from .loss import (Loss, logistic_loss, logistic_loss_pm1, softmax,
-                                softmax_cross_entropy, squared_error)
+from .loss import Loss, logistic_loss, logistic_loss_pm1, softmax, softmax_cross_entropy, squared_error
 from .network import Grad, Trace, forward, parameters, with_parameters
+from .transfer import leaky_relu, relu, sigmoid, softplus, tanh
 
 # %% ../nbs/08_gradient_checking.ipynb #562a6ce7
 RULES = dict(loss='dA = loss.df(A, Y)', slope="delta = dA * f'(Z)", W='dW = A_in.T @ delta',

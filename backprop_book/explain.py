@@ -5,23 +5,29 @@ __all__ = ['DIGITS', 'SCHEMA', 'MOST', 'MOST_LINES', 'as_written', 'rounded', 't
            'Drawing', 'Explanation', 'explain']
 
 # %% ../nbs/12_your_network.ipynb #a8ea38a0
-import functools, html, json, math, re
+import functools
+import html
+import json
+import math
+import re
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from fractions import Fraction
 from numbers import Integral
 from pathlib import Path
 from types import SimpleNamespace
+
 import mpmath
 import numpy as np
 import sympy as sp
 from sympy.printing.latex import LatexPrinter
 from sympy.printing.precedence import PRECEDENCE
 from sympy.printing.str import StrPrinter
-from .transfer import Transfer, read_formula
+
+from .descent import Optimizer, sgd
 from .loss import Loss, softmax_cross_entropy, squared_error
 from .network import forward
-from .descent import Optimizer, sgd
+from .transfer import Transfer, read_formula
 
 # %% ../nbs/12_your_network.ipynb #208f4993
 DIGITS = 50   # so many digits of every value are right
@@ -1048,7 +1054,7 @@ _CSS = '''
 
 # %% ../nbs/12_your_network.ipynb #c7dda38f
 def _mathml(latex):
-    from latex2mathml.converter import convert   # here: no other format needs it
+    from latex2mathml.converter import convert  # here: no other format needs it
     return convert(latex).replace('<math ', '<math displaystyle="true" ', 1)
 
 def _html_line(line, drawn):

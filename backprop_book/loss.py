@@ -4,12 +4,22 @@
 __all__ = ['squared_error', 'logistic_loss', 'logistic_loss_pm1', 'softmax_cross_entropy', 'Loss', 'softmax']
 
 # %% ../nbs/03_losses.ipynb #6b84e2d6
-from dataclasses import dataclass
 from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
+
 from .check import Table, as_floats, assert_grad
-from .transfer import (GRID, assert_continuous, assert_no_gap, assert_values,
-                                    call_strictly, certify, read_formula, sigmoid)
+from backprop_book.transfer import (
+    GRID,
+    assert_continuous,
+    assert_no_gap,
+    assert_values,
+    call_strictly,
+    certify,
+    read_formula,
+    sigmoid,
+)
 
 # %% ../nbs/03_losses.ipynb #84936748
 @dataclass(frozen=True, eq=False)
@@ -124,7 +134,7 @@ def _in_sympy(loss):
 
 def _proof(rule, say, loss, symbols, formula, slopes):
     "A row: SymPy proves each slope; if there are branches, for one target after the other"
-    import sympy as sp # here, so that a network can run where SymPy is never loaded
+    import sympy as sp  # here, so that a network can run where SymPy is never loaded
     K, branches = len(slopes), sp.Tuple(formula, *slopes).has(sp.Piecewise)
     a, y = symbols[:K], symbols[K:]
     for row in np.reshape(loss.targets, (-1, K)).tolist() if branches else [y]:

@@ -5,14 +5,16 @@ __all__ = ['Layer', 'Trace', 'forward', 'Grad', 'backward', 'loss_and_grads', 'p
            'assert_network_grads', 'glorot', 'he', 'random_network', 'save_network', 'load_network']
 
 # %% ../nbs/07_network.ipynb #f28ea0e7
-import os, re
+import os
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from zipfile import ZipFile
+
 import numpy as np
+
 from .check import as_floats, assert_grad
-from .transfer import (Transfer, identity, sigmoid, tanh, relu,
-                                    softplus, leaky_relu, fold)
+from .transfer import Transfer, fold, identity, leaky_relu, relu, sigmoid, softplus, tanh
 
 # %% ../nbs/07_network.ipynb #7cfe9063
 def _real(values, name):

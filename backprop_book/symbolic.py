@@ -8,8 +8,10 @@ __all__ = ['each_entry', 'matrix', 'vector', 'net_input', 'chain_rule', 'gaps', 
 # %% ../nbs/06_matrices.ipynb #b56a44e3
 from dataclasses import dataclass
 from operator import index
+
 import numpy as np
 import sympy as sp
+
 from .check import Table
 
 # %% ../nbs/06_matrices.ipynb #2f514474

@@ -4,16 +4,29 @@
 __all__ = ['RULES', 'BLOCK', 'layer_views', 'Call', 'play', 'spell', 'Tape', 'record', 'train']
 
 # %% ../nbs/14_a_step_as_a_list.ipynb #2f51084c
-import math, re
+import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, partial
+
 import numpy as np
-from .transfer import GRID, identity
+
+from backprop_book.descent import (
+    _bar,
+    _batches,
+    _count,
+    _diverged,
+    _finite,
+    _interrupted,
+    _optimizer,
+    _training_data,
+    optimizer_step,
+    sgd,
+)
 from .loss import Loss, squared_error
 from .network import _check_net, forward, parameters, with_parameters
-from .descent import (_bar, _batches, _count, _diverged, _finite, _interrupted,
-                                   _optimizer, _training_data, optimizer_step, sgd)
+from .transfer import GRID, identity
 
 # %% ../nbs/14_a_step_as_a_list.ipynb #13b59d8c
 def layer_views(vector, # every parameter, or the slope in each, in the order of `parameters`

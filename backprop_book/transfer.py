@@ -5,11 +5,13 @@ __all__ = ['sigmoid', 'identity', 'tanh', 'softplus', 'relu', 'GRID', 'Transfer'
            'assert_no_gap', 'assert_continuous', 'assert_values', 'call_strictly', 'certify']
 
 # %% ../nbs/02_transfer_functions.ipynb #2eb73a6f
-from dataclasses import dataclass
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import singledispatch
 from numbers import Real
+
 import numpy as np
+
 from .check import Table, assert_grad
 
 # %% ../nbs/02_transfer_functions.ipynb #ef68614c
@@ -165,7 +167,8 @@ _half = np.r_[2.**-20, .625:10.1:.625, 20:100:12.25, 100, 1000]
 GRID = np.concatenate([-_half[::-1], [0.], _half]) # net inputs to try, each exact in float32 too
 
 def _to_50_digits(expr, symbols, points):
-    import mpmath, sympy as sp
+    import mpmath
+    import sympy as sp
     with mpmath.workdps(50):
         f = sp.lambdify(symbols, expr, 'mpmath')
         return [mpmath.mpf(f(*map(mpmath.mpf, map(float, p)))) for p in points]

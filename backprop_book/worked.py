@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 from types import MappingProxyType, SimpleNamespace
+
 import numpy as np
 
 # %% ../nbs/05_worked_example.ipynb #da221712

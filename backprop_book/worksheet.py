@@ -5,22 +5,26 @@ __all__ = ['PLACES', 'Worksheet', 'worksheet', 'write_text', 'read_number', 'rea
            'mark']
 
 # %% ../nbs/16_worksheets.ipynb #6d41a878
-import html, json, math, re
+import html
+import json
+import math
+import re
 from dataclasses import dataclass, replace
-from decimal import Context, Decimal, ROUND_HALF_EVEN
+from decimal import ROUND_HALF_EVEN, Context, Decimal
 from difflib import get_close_matches
 from functools import cached_property
 from itertools import groupby
 from numbers import Integral, Real
 from pathlib import Path
+
 import numpy as np
+
 from .check import Table
-from .transfer import Transfer, identity, sigmoid, tanh
-from .loss import (Loss, logistic_loss, logistic_loss_pm1,
-                                softmax_cross_entropy, squared_error)
-from .network import Layer, Trace, forward
 from .diagnose import CATALOGUE, Cause, Mistake, Step, walk
 from .explain import _mathml, explain, latex_of
+from .loss import Loss, logistic_loss, logistic_loss_pm1, softmax_cross_entropy, squared_error
+from .network import Layer, Trace, forward
+from .transfer import Transfer, identity, sigmoid, tanh
 
 # %% ../nbs/16_worksheets.ipynb #b87de6e1
 def _signed(rng, sizes, count):

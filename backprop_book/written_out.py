@@ -4,20 +4,34 @@
 __all__ = ['MOST_PARAMETERS', 'as_python', 'Node', 'Source', 'derive', 'write', 'train']
 
 # %% ../nbs/15_a_network_written_out.ipynb #3448c202
-import functools, math, re, time
+import functools
+import math
+import re
+import time
 from dataclasses import dataclass
 from types import SimpleNamespace
+
 import numpy as np
 import sympy as sp
 from sympy.printing.precedence import PRECEDENCE
 from sympy.printing.pycode import PythonCodePrinter
-from .transfer import GRID, read_formula, sigmoid, softplus, tanh
+
+from backprop_book.descent import (
+    _bar,
+    _batches,
+    _count,
+    _interrupted,
+    _optimizer,
+    _run,
+    _training_data,
+    minibatches,
+    sgd,
+)
+from .explain import _RULES, _loss_texts, _Names, _read_optimizer
 from .loss import Loss, logistic_loss, logistic_loss_pm1, softmax_cross_entropy
 from .network import _check_net, forward, parameters, with_parameters
-from .descent import (_bar, _batches, _count, _interrupted, _optimizer, _run,
-                                   _training_data, minibatches, sgd)
-from .explain import _RULES, _Names, _loss_texts, _read_optimizer
 from .tape import _is_own
+from .transfer import GRID, read_formula, sigmoid, softplus, tanh
 
 # %% ../nbs/15_a_network_written_out.ipynb #5546e69e
 class _Printer(PythonCodePrinter):

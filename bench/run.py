@@ -26,7 +26,7 @@ import works
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
-RESULTS, TRIAL = HERE/'results.json', ROOT/'_build'/'bench-trial.json'
+RESULTS, TRIAL = ROOT/'backprop_book'/'measured.json', ROOT/'_build'/'bench-trial.json'
 NOTEBOOK = ROOT/'nbs'/'14_a_step_as_a_list.ipynb'
 SWEEP = ['tape', 'numpy', 'compiled', 'torch', 'jax_step', 'jax_scan', 'products',
          'products_torch']
@@ -359,7 +359,7 @@ def options(words=None):
                              '3 or more, the ladder 15 times as many')
     parser.add_argument('--quick', action='store_true', help='--repetitions 2, for a trial')
     parser.add_argument('--output', type=Path, metavar='FILE',
-                        help='bench/results.json; of a quick or a partial run, '
+                        help='backprop_book/measured.json; of a quick or a partial run, '
                              '_build/bench-trial.json')
     given = parser.parse_args(words)
     if given.works: given.sections = ['works']
@@ -392,7 +392,7 @@ def bench(given, folder):
         for key, names in [('width', works.WIDE), ('depth', works.DEEP)]:
             if f'{key}s' in given.sections: bench_sweep(one, key, names, given.peers, few, out)
     sizes = [works.WORKS[work]().sizes() for work in chosen]
-    date = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
+    date = datetime.datetime.now(datetime.UTC).date().isoformat()
     return dict(out, version=1, date=date, machine=machine(), versions=versions(), notes=NOTES,
                 repetitions=given.repetitions, sizes=sizes)
 

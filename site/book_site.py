@@ -18,8 +18,8 @@ MATHJAX_PARTS = ['tex-mml-chtml.js', 'output/chtml/fonts', 'input/tex/extensions
 
 def behind_cells():
     "Everything that the result of a cell can depend on besides its notebook: package, versions, style, measured times"
-    return [*sorted((ROOT/'backprop_book').glob('*.py')), ROOT/'requirements.lock', ROOT/'nbs'/'book.mplstyle',
-            ROOT/'bench'/'results.json']
+    package = [file for file in (ROOT/'backprop_book').rglob('*') if file.is_file() and '__pycache__' not in file.parts]
+    return [*sorted(package), ROOT/'requirements.lock']
 
 
 def code_hash():

@@ -7,11 +7,30 @@ import numpy as np
 import pytest
 
 from backprop_book.check import as_floats, numeric_grad
-from backprop_book.descent import (TrainingDiverged, TrainingInterrupted, adam, minibatches, momentum, nesterov, rmsprop, sgd,
-                                   sgd_step, train)
+from backprop_book.descent import (
+    TrainingDiverged,
+    TrainingInterrupted,
+    adam,
+    minibatches,
+    momentum,
+    nesterov,
+    rmsprop,
+    sgd,
+    sgd_step,
+    train,
+)
 from backprop_book.loss import logistic_loss, logistic_loss_pm1, softmax_cross_entropy, squared_error
-from backprop_book.network import Layer, backward, forward, load_network, loss_and_grads, parameters, random_network, save_network
-from backprop_book.transfer import Transfer, fold, identity, leaky_relu, relu, sigmoid, tanh
+from backprop_book.network import (
+    Layer,
+    backward,
+    forward,
+    load_network,
+    loss_and_grads,
+    parameters,
+    random_network,
+    save_network,
+)
+from backprop_book.transfer import Transfer, fold, identity, leaky_relu, relu, tanh
 
 RNG = np.random.default_rng(5)
 NET = random_network([2, 3, 1], [tanh, identity], RNG)

@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 BENCH = ROOT/'bench'
 if not BENCH.exists(): pytest.skip('no bench/ beside this copy of the tests', allow_module_level=True)
-RESULTS = BENCH/'results.json'
+RESULTS = BENCH.parent/'backprop_book'/'measured.json'
 
 
 def load(name):
@@ -96,11 +96,11 @@ def test_the_lock_is_exact_and_holds_the_cpu_build():
     assert not [line for line in lines if re.match('nvidia|triton', line)]
 
 
-# ------------------------------------------------------------------ results.json
+# ------------------------------------------------------------------ measured.json
 
 @pytest.fixture(scope='module')
 def results():
-    if not RESULTS.exists(): pytest.skip('no bench/results.json yet: make bench')
+    if not RESULTS.exists(): pytest.skip('no backprop_book/measured.json yet: make bench')
     return json.loads(RESULTS.read_text())
 
 

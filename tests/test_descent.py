@@ -7,8 +7,19 @@ import sys
 import numpy as np
 import pytest
 
-from backprop_book.descent import (TrainingDiverged, TrainingInterrupted, adam, minibatches, momentum, nesterov, optimizer_step,
-                                   rmsprop, sgd, sgd_step, train)
+from backprop_book.descent import (
+    TrainingDiverged,
+    TrainingInterrupted,
+    adam,
+    minibatches,
+    momentum,
+    nesterov,
+    optimizer_step,
+    rmsprop,
+    sgd,
+    sgd_step,
+    train,
+)
 from backprop_book.loss import squared_error
 from backprop_book.network import Grad, Layer, loss_and_grads, parameters, random_network
 from backprop_book.transfer import Transfer, identity, sigmoid, tanh

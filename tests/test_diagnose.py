@@ -1,5 +1,4 @@
 """The gradient doctor: how many wrong gradients it places and names, and what it must never say."""
-import collections
 import re
 from dataclasses import replace
 
@@ -11,8 +10,8 @@ from test_gradients import BROKEN, broken
 import backprop_book.diagnose as doctor
 from backprop_book.check import numeric_grad
 from backprop_book.diagnose import CATALOGUE, RULES, Mistake, Step, diagnose, diagnose_functions, grads_under, walk
-from backprop_book.loss import logistic_loss, logistic_loss_pm1, softmax, softmax_cross_entropy, squared_error
-from backprop_book.network import (Grad, Layer, forward, loss_and_grads, parameters, random_network, with_parameters)
+from backprop_book.loss import logistic_loss, softmax_cross_entropy, squared_error
+from backprop_book.network import Grad, Layer, forward, loss_and_grads, parameters, random_network, with_parameters
 from backprop_book.transfer import identity, leaky_relu, relu, sigmoid, softplus, tanh
 
 KINKED = [relu, leaky_relu(0.1), TRANSFERS[-1]]

@@ -5,13 +5,21 @@ import textwrap
 import numpy as np
 import pytest
 from conftest import LOSSES, TRANSFERS, problems, targets_for
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from backprop_book import network
 from backprop_book.check import assert_grad
-from backprop_book.network import (Layer, backward, forward, load_network, loss_and_grads, parameters, random_network,
-                                   save_network, with_parameters)
+from backprop_book.network import (
+    Layer,
+    backward,
+    forward,
+    load_network,
+    loss_and_grads,
+    parameters,
+    save_network,
+    with_parameters,
+)
 from backprop_book.transfer import sigmoid, tanh
 
 

@@ -31,7 +31,7 @@ def test_every_source_has_its_page():
 def test_a_file_that_a_chapter_reads_makes_its_results_stale(monkeypatch):
     monkeypatch.syspath_prepend(ROOT/'site')
     behind = importlib.import_module('book_site').behind_cells()
-    read = {(ROOT/'nbs'/path).resolve() for chapter in CHAPTERS for path in re.findall(r"'(\.\./[^']+)'", chapter.read_text())}
+    read = {ROOT/'backprop_book'/name for chapter in CHAPTERS for name in re.findall(r"joinpath\('([^']+)'\)", chapter.read_text())}
     assert read and read <= set(behind)
 
 

@@ -1,11 +1,10 @@
 """The matrix form equals the scalar form, for an arbitrary transfer function, for every shape up to 3 and up to 3 layers."""
-from functools import partial
 from itertools import product
 
 import pytest
 
 from backprop_book import network
-from backprop_book.symbolic import carry_back, direct_gradients, prove, prove_layer
+from backprop_book.symbolic import direct_gradients, prove, prove_layer
 
 SIZES = range(1, 4)
 

@@ -12,7 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backprop_book import descent, tape
-from backprop_book.descent import Optimizer, TrainingDiverged, TrainingInterrupted, adam, momentum, nesterov, rmsprop, sgd
+from backprop_book.descent import (
+    Optimizer,
+    TrainingDiverged,
+    TrainingInterrupted,
+    adam,
+    momentum,
+    nesterov,
+    rmsprop,
+    sgd,
+)
 from backprop_book.loss import Loss, softmax_cross_entropy, squared_error
 from backprop_book.network import Layer, loss_and_grads, parameters, random_network
 from backprop_book.tape import layer_views, play, record, spell

@@ -14,7 +14,16 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from backprop_book import descent
-from backprop_book.descent import Optimizer, TrainingDiverged, TrainingInterrupted, adam, momentum, nesterov, rmsprop, sgd
+from backprop_book.descent import (
+    Optimizer,
+    TrainingDiverged,
+    TrainingInterrupted,
+    adam,
+    momentum,
+    nesterov,
+    rmsprop,
+    sgd,
+)
 from backprop_book.explain import explain
 from backprop_book.loss import Loss, logistic_loss, softmax_cross_entropy, squared_error
 from backprop_book.network import Layer, parameters, random_network
