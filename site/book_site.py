@@ -78,7 +78,7 @@ def read_directives(app, doctree):
 
 def exported_to(module):
     "The line beneath an exported cell, linked to the module's page"
-    target = f'../site/api/{module}.html'
+    target = f'../site/api/{module.split(".")[0]}.html'
     name = nodes.literal('', f'backprop_book.{module}')
     link = nodes.reference('', '', name, refuri=target, internal=True)
     return nodes.paragraph('', 'exported to ', link, classes=['exported-to'])

@@ -17,6 +17,16 @@ from backprop_book.transfer import fold, identity, leaky_relu, relu, sigmoid, so
 settings.register_profile('book', deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile('book')
 
+TEST_ALL = bool(os.environ.get('TEST_ALL'))  # set by `make test-all`: nothing is sampled, nothing slow left out
+
+
+def sampled(items, k, seed=0):
+    "`k` of `items`, always the same, in their order; all of them under `make test-all`"
+    items = list(items)
+    if TEST_ALL or k >= len(items): return items
+    return [items[i] for i in sorted(np.random.default_rng(seed).choice(len(items), k, replace=False))]
+
+
 CHROMIUM = shutil.which('chromium') or shutil.which('chromium-browser') or shutil.which('google-chrome')
 FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
          '--disable-component-update', '--disable-sync', '--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1']

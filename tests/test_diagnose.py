@@ -7,7 +7,7 @@ import pytest
 from conftest import LOSSES, TRANSFERS, targets_for
 from test_gradients import BROKEN, broken
 
-import backprop_book.diagnose as doctor
+import backprop_book.diagnose.gradients as doctor
 from backprop_book.check import numeric_grad
 from backprop_book.diagnose import CATALOGUE, RULES, Mistake, Step, diagnose, diagnose_functions, grads_under, walk
 from backprop_book.loss import logistic_loss, softmax_cross_entropy, squared_error

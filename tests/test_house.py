@@ -10,6 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 CHAPTERS = sorted((ROOT/'nbs').glob('*.ipynb'))
+PLAIN = {Path('__init__.py'), Path('diagnose/__init__.py')}  # modules that no chapter exports
 MODULES = ['check', 'transfer', 'loss', 'graph', 'worked', 'symbolic', 'network', 'diagnose', 'descent',
            'explain', 'tape', 'written_out', 'worksheet', '__main__', 'compiled']  # in the chapters' order
 
@@ -20,8 +21,9 @@ def exported(tmp_path_factory):
     copy = tmp_path_factory.mktemp('copy')
     shutil.copytree(ROOT/'nbs', copy/'nbs', ignore=shutil.ignore_patterns('.*'))
     shutil.copy2(ROOT/'settings.ini', copy)
-    (copy/'backprop_book').mkdir()
-    shutil.copy2(ROOT/'backprop_book'/'__init__.py', copy/'backprop_book')
+    for file in PLAIN:
+        (copy/'backprop_book'/file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT/'backprop_book'/file, copy/'backprop_book'/file)
     for command in ('nbdev_export', 'nbdev_clean'):
         subprocess.run([Path(sys.executable).parent/command], cwd=copy, check=True, capture_output=True)
     return copy
@@ -29,9 +31,10 @@ def exported(tmp_path_factory):
 
 @pytest.mark.house
 def test_the_package_is_what_the_notebooks_export(exported):
-    ours, theirs = ({file.name for file in (root/'backprop_book').glob('*.py')} for root in (ROOT, exported))
+    packages = ROOT/'backprop_book', exported/'backprop_book'
+    ours, theirs = ({str(file.relative_to(package)) for file in package.rglob('*.py')} for package in packages)
     assert ours == theirs
-    differ = filecmp.cmpfiles(ROOT/'backprop_book', exported/'backprop_book', ours, shallow=False)[1:]
+    differ = filecmp.cmpfiles(*packages, ours, shallow=False)[1:]
     assert differ == ([], []), 'run nbdev_export, and edit notebooks only'
 
 
