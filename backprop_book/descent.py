@@ -14,7 +14,7 @@ import numpy as np
 from tqdm import tqdm
 
 from .loss import Loss
-from .network import Layer, _input, check_grads, forward, loss_and_grads, parameters, settle
+from .network import Layer, _input, check_grads, forward, loss_and_grads, parameters, settle, warn_if_squashed_twice
 
 # %% ../nbs/09_descent.ipynb #a7845510
 def _number(value, name, fits, expected, kind=Real):
@@ -166,6 +166,7 @@ def _training_data(net, X, Y, loss):
         raise TypeError(f'loss must be a Loss, see backprop_book.loss, got {loss!r}')
     X = _input(net, X)
     A = np.zeros((len(X), len(net[-1].b)), np.result_type(*(l.W for l in net)))
+    warn_if_squashed_twice(net, loss)
     return X, loss.check(A, Y)[1]    # zeros: overflow is the loop's to report
 
 def _batches(n, size, rng, shuffle):
@@ -223,7 +224,9 @@ def train(net:list, # the layers, input side first
           rng=None, # Generator or RandomState to shuffle with
           shuffle:bool=True, # a new order of rows every epoch, or always that of X
           progress:bool=None): # a bar: always, never, or (None) once a run has lasted two seconds
-    "Trained network, and losses on all rows; may raise `TrainingDiverged`, `TrainingInterrupted`"
+    """Trained network, and losses on all rows; may raise `TrainingDiverged`, `TrainingInterrupted`.
+
+    What is frozen, shared or tied stays so. Warns where the output is `squashed_twice`."""
     optimizer, epochs = _optimizer(optimizer), _count(epochs, 'epochs', 0)
     with np.errstate(all='ignore'):    # what is not finite is found by name, not by warning
         X, Y = _training_data(net, X, Y, loss)

@@ -2,12 +2,14 @@
 
 # %% auto #0
 __all__ = ['Layer', 'Trace', 'forward', 'Grad', 'backward', 'is_free', 'free', 'constrain', 'settle', 'check_grads',
-           'loss_and_grads', 'parameters', 'with_parameters', 'assert_network_grads', 'glorot', 'he', 'random_network',
-           'save_network', 'load_network']
+           'loss_and_grads', 'squashed_twice', 'warn_if_squashed_twice', 'parameters', 'with_parameters',
+           'assert_network_grads', 'glorot', 'he', 'random_network', 'save_network', 'load_network']
 
 # %% ../nbs/07_network.ipynb #f28ea0e7
 import os
 import re
+import sys
+import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 from zipfile import ZipFile
@@ -271,6 +273,36 @@ def loss_and_grads(net:list, # the layers, input side first
     trace = forward(net, X)
     grads = backward(net, trace, loss.df(trace.A[-1], Y))
     return loss(trace.A[-1], Y), constrain(net, grads)    # as they are, where all is free
+
+# %% ../nbs/07_network.ipynb #c0a51a08
+_FAR = np.array([[-1e9], [-30.], [0.], [30.], [1e9]])    # net inputs, (5, 1)
+
+def _kept_between(transfer):
+    "The lowest and the highest of what `transfer` makes of any net input"
+    with np.errstate(all='ignore'): A = np.asarray(transfer.f(_FAR), float)
+    A = A[~np.isnan(A)]
+    return (A.min(), A.max()) if A.size else (-np.inf, np.inf)
+
+def squashed_twice(net:list, # the layers, input side first
+                   loss): # a `Loss`
+    "A sentence if the last layer squashes or clips what `loss` takes for logits; else ''"
+    if not getattr(loss, 'from_logits', False): return ''
+    t = net[-1].transfer
+    low, high = _kept_between(t)
+    if low < -10 and high > 10: return ''    # shares of 1/22000 and 22000/22001: sure enough
+    where = (f'{low:g} to {high:g}' if low >= -10 and high <= 10 else
+             f'{low:g} and above' if high > 10 else f'{high:g} and below')
+    return (f'{loss} takes logits, which may be any numbers, and squashes them itself, but the last '
+            f'layer applies {t} first, which gives only {where}: make the last transfer function '
+            'identity')
+
+def warn_if_squashed_twice(net:list, # the layers, input side first
+                           loss): # a `Loss`
+    "Warn with the sentence of `squashed_twice`, at the line outside this package that called"
+    sentence, frame, level = squashed_twice(net, loss), sys._getframe(1), 2
+    while frame and frame.f_globals.get('__name__', '').startswith('backprop_book.'):
+        frame, level = frame.f_back, level + 1
+    if sentence: warnings.warn(sentence, UserWarning, level)
 
 # %% ../nbs/07_network.ipynb #a0c98276
 def parameters(net): # a list of `Layer`, or of `Grad`

@@ -353,12 +353,13 @@ def train(net:list, # the layers, input side first, all of one dtype
 
     A network that is not free (`is_free`) is trained by `descent.train` itself."""
     optimizer, epochs = _optimizer(optimizer), _count(epochs, 'epochs', 0)
+    _check_net(net)
+    if not is_free(net):
+        return train_layer_by_layer(net, X, Y, loss, optimizer, epochs, batch_size, rng, shuffle,
+                                    progress)
     with np.errstate(all='ignore'):    # what is not finite is found by name, not by warning
         X, Y = _training_data(net, X, Y, loss)
         batches = _batches(len(X), batch_size, rng, shuffle)
-        if not is_free(net):
-            return train_layer_by_layer(net, X, Y, loss, optimizer, epochs, batch_size, rng,
-                                        shuffle, progress)
         _check_tape(net, loss)
         with _bar(epochs, progress) as bar:
             return _run(net, X, Y, loss, optimizer, batches, batch_size is None, bar)
