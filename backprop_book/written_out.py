@@ -16,20 +16,20 @@ import sympy as sp
 from sympy.printing.precedence import PRECEDENCE
 from sympy.printing.pycode import PythonCodePrinter
 
+from .arguments import count, flag, shown
 from backprop_book.descent import (
     _bar,
     _batches,
-    _count,
     _interrupted,
-    _optimizer,
     _run,
     _training_data,
+    as_optimizer,
     minibatches,
     sgd,
 )
 from .explain import _RULES, _loss_texts, _Names, _read_optimizer
-from .loss import Loss, logistic_loss, logistic_loss_pm1, softmax_cross_entropy
-from .network import _check_net, forward, is_free, parameters, with_parameters
+from .loss import Loss, check_loss, logistic_loss, logistic_loss_pm1, softmax_cross_entropy
+from .network import check_net, forward, is_free, parameters, with_parameters
 from .tape import _is_own
 from .transfer import GRID, read_formula, sigmoid, softplus, tanh
 
@@ -59,6 +59,8 @@ class _Printer(PythonCodePrinter):
 
 def as_python(expr): # a SymPy expression
     "`expr` as Python writes it, with functions of `math`; ValueError for one that `math` lacks"
+    if not isinstance(expr, sp.Basic):
+        raise TypeError(f"expr must be a SymPy expression, as read_formula('2*z', 'z'), got {shown(expr)}")
     try: text = _Printer().doprint(expr)
     except NotImplementedError: raise ValueError(f'{expr} cannot be written in Python') from None
     if 'Not supported' in text: raise ValueError(f'{expr} cannot be written in Python')
@@ -274,8 +276,8 @@ MOST_PARAMETERS = 60
 
 def _any_shape(net, loss):
     "What the code depends on; TypeError or ValueError for what is no network or no loss"
-    _check_net(net)
-    if not isinstance(loss, Loss): raise TypeError(f'loss must be a Loss, got {loss!r}')
+    check_net(net)
+    check_loss(loss)
     return tuple((*layer.W.shape, layer.transfer) for layer in net)
 
 def _shape(net, loss):
@@ -305,6 +307,7 @@ def derive(net:list, # the layers, input side first
            loss, # a `Loss`
            safe:bool=False): # without overflow and lost digits, instead of as short as possible
     "Every line of one row's hand calculation, as a list of `Node`"
+    safe = flag(safe, 'safe')
     return list(_derived(_free_shape(net, loss), loss, safe).nodes)
 
 # %% ../nbs/15_a_network_written_out.ipynb #9030e5c4
@@ -434,16 +437,17 @@ def write(net:list, # the layers, input side first
           safe:bool=False, # see `derive`
           compiled:bool=False): # for numba: arrays in place of lists and tuples
     "The source of `run`, which trains networks of this shape; ValueError for what is too large"
-    rule, numbers, _ = _rule(_optimizer(optimizer))
-    n = _count(n, 'n', 1)
-    size = n if batch_size is None else _count(batch_size, 'batch_size', 1, n)
+    safe, compiled = flag(safe, 'safe'), flag(compiled, 'compiled')
+    rule, numbers, _ = _rule(as_optimizer(optimizer))
+    n = count(n, 'n', 1)
+    size = n if batch_size is None else count(batch_size, 'batch_size', 1, n)
     return _written(_free_shape(net, loss), loss, safe, rule, numbers, _loops(n, size),
                     compiled)
 
 # %% ../nbs/15_a_network_written_out.ipynb #673308e1
 def _numba(compiled):
     "numba, or None: without it, or if it is not wanted; ImportError if it is wanted and missing"
-    if compiled is False: return None
+    if flag(compiled, 'compiled', or_none=True) is False: return None
     try: import numba
     except ImportError:
         if compiled is None: return None
@@ -569,7 +573,7 @@ def _in_pieces(job, bar):
 # %% ../nbs/15_a_network_written_out.ipynb #eafd782f
 def _train(net, X, Y, loss, optimizer, epochs, batch_size, rng, shuffle, progress, compiled,
            shape_of=_shape, code=_code):
-    optimizer, epochs = _optimizer(optimizer), _count(epochs, 'epochs', 0)
+    optimizer, epochs = as_optimizer(optimizer), count(epochs, 'epochs', 0)
     with np.errstate(all='ignore'):    # what is not finite is found by name, not by warning
         X, Y = _training_data(net, X, Y, loss)
         batches, shape = _batches(len(X), batch_size, rng, shuffle), shape_of(net, loss)
