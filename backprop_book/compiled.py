@@ -26,6 +26,7 @@ from backprop_book.written_out import (
     _train,
     _unpacked,
     _widths,
+    interrupts_noticed,
 )
 
 # %% ../nbs/18_one_compiled_loop.ipynb #91b6f4f4
@@ -103,7 +104,8 @@ def _written_loops(shape, loss, safe, rule, numbers, whole):
 
 # %% ../nbs/18_one_compiled_loop.ipynb #7d63050b
 def _numba_and_scipy():
-    try: import scipy.linalg.cython_blas
+    try:
+        with interrupts_noticed(held=True): import scipy.linalg.cython_blas    # noqa: F401
     except ImportError: raise ImportError('compiled.train needs numba and SciPy: '
                                           'pip install "backprop_book[fast]"') from None
     return _numba(True)
