@@ -127,10 +127,10 @@ def train(net:list, # the layers, input side first: of any size, but made for na
           loss, # a `Loss`
           optimizer, # an `Optimizer`, or a number: the learning rate of `sgd`
           epochs:int, # how often every row is used
-          batch_size:int=None, # rows a step, 1 to n; None for all of them, in their order
+          batch_size:int|None=None, # rows a step, 1 to n; None for all of them, in their order
           rng=None, # Generator or RandomState to shuffle with
           shuffle:bool=True, # a new order of rows every epoch, or always that of X
-          progress:bool=None): # a bar: always, never, or (None) once a run has lasted two seconds
+          progress:bool|None=None): # a bar: always, never, or (None) once a run has lasted two seconds
     """What `descent.train` returns and raises, compiled by numba; ImportError without it or SciPy.
 
     A network that is not free (`is_free`) is trained as `descent.train` does it."""

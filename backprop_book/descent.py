@@ -239,10 +239,10 @@ def train(net:list, # the layers, input side first
           loss, # a `Loss`
           optimizer, # an `Optimizer`, or a number: the learning rate of `sgd`
           epochs:int, # how often every row is used
-          batch_size:int=None, # rows a step, 1 to n; None for all of them, in their order
+          batch_size:int|None=None, # rows a step, 1 to n; None for all of them, in their order
           rng=None, # Generator or RandomState to shuffle with
           shuffle:bool=True, # a new order of rows every epoch, or always that of X
-          progress:bool=None): # a bar: always, never, or (None) once a run has lasted two seconds
+          progress:bool|None=None): # a bar: always, never, or (None) once a run has lasted two seconds
     """Trained network, and losses on all rows; may raise `TrainingDiverged`, `TrainingInterrupted`.
 
     What is frozen, shared or tied stays so. Warns where the output is `squashed_twice`."""

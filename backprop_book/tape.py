@@ -221,7 +221,7 @@ def record(net:list, # the layers, input side first
            rows:int, # so many at once
            p=None, # the vector of parameters to work on; None makes one from `net`
            g=None, # the vector for the gradient; None makes one
-           of:int=None, # rows in the batch, where these are a part of it
+           of:int|None=None, # rows in the batch, where these are a part of it
            like=None): # a `Tape` for as many rows, whose arrays to share; None makes new ones
     "A step of `net` on a batch as a list of calls; ValueError, TypeError"
     _check_tape(net, loss)
@@ -358,10 +358,10 @@ def train(net:list, # the layers, input side first, all of one dtype
           loss, # a `Loss`
           optimizer, # an `Optimizer`, or a number: the learning rate of `sgd`
           epochs:int, # how often every row is used
-          batch_size:int=None, # rows a step, 1 to n; None for all of them, in their order
+          batch_size:int|None=None, # rows a step, 1 to n; None for all of them, in their order
           rng=None, # Generator or RandomState to shuffle with
           shuffle:bool=True, # a new order of rows every epoch, or always that of X
-          progress:bool=None): # a bar: always, never, or (None) once a run has lasted two seconds
+          progress:bool|None=None): # a bar: always, never, or (None) once a run has lasted two seconds
     """`descent.train` from lists of NumPy calls: the same network, losses and errors, sooner.
 
     A network that is not free (`is_free`) is trained by `descent.train` itself."""

@@ -436,7 +436,7 @@ def write(net:list, # the layers, input side first
           loss, # a `Loss`
           optimizer, # an `Optimizer` of the book, or a number: the learning rate of `sgd`
           n:int=1, # rows of the data
-          batch_size:int=None, # rows an update, 1 to n; None for all of them
+          batch_size:int|None=None, # rows an update, 1 to n; None for all of them
           safe:bool=False, # see `derive`
           compiled:bool=False): # for numba: arrays in place of lists and tuples
     "The source of `run`, which trains networks of this shape; ValueError for what is too large"
@@ -613,11 +613,11 @@ def train(net:list, # the layers, input side first; up to 60 parameters
           loss, # a `Loss`
           optimizer, # an `Optimizer`, or a number: the learning rate of `sgd`
           epochs:int, # how often every row is used
-          batch_size:int=None, # rows a step, 1 to n; None for all of them, in their order
+          batch_size:int|None=None, # rows a step, 1 to n; None for all of them, in their order
           rng=None, # Generator or RandomState to shuffle with
           shuffle:bool=True, # a new order of rows every epoch, or always that of X
-          progress:bool=None, # a bar: always, never, or (None) once a run has lasted two seconds
-          compiled:bool=None): # by numba: always, never, or (None) where it is installed
+          progress:bool|None=None, # a bar: always, never, or (None) once a run has lasted two seconds
+          compiled:bool|None=None): # by numba: always, never, or (None) where it is installed
     """What `descent.train` returns and raises, by written-out lines; ValueError for a large network.
 
     A network that is not free (`is_free`) is trained as `descent.train` does it."""

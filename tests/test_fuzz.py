@@ -29,6 +29,9 @@ import backprop_book
 from backprop_book import descent, explain, graph, loss, network, symbolic, tape, transfer, worked, worksheet, written_out
 from backprop_book.network import Grad, Layer
 
+try: import numba  # noqa: F401  (an alarm in the middle of it would leave half of it)
+except ImportError: pass
+
 PACKAGE = Path(backprop_book.__file__).parent
 
 
@@ -80,7 +83,8 @@ BAD = {  # name: how to make it (some can be used once only)
     'Grads of lists': lambda: [Grad(g.W.tolist(), g.b.tolist()) for g in grads()], 'np.random': lambda: np.random,
     'Trace': lambda: network.forward(net(), X), 'Trace of None': lambda: network.Trace(None, None),
     'symbol': lambda: sp.Symbol('z'), 'module': lambda: np, 'slice': lambda: slice(None), 'type': lambda: float,
-    'nan list': lambda: [[np.nan, 1.]], 'float128': lambda: np.ones((3, 2), np.longdouble), 'float16': lambda: np.ones((3, 2), np.float16),
+    'list of masked': lambda: [np.ma.masked_less(np.ones(2), 2)]*2, '10**5000': lambda: 10**5000, 'ma.masked': lambda: np.ma.masked,
+    'Spread': lambda: network.glorot, 'nan list': lambda: [[np.nan, 1.]], 'float128': lambda: np.ones((3, 2), np.longdouble), 'float16': lambda: np.ones((3, 2), np.float16),
 }
 
 
