@@ -51,7 +51,7 @@ def test_a_right_gradient_function_is_right():
 @pytest.mark.parametrize('change, cause', [
     (lambda g, p: -g, 'the sign'), (lambda g, p: 2*g, 'one factor on everything (factor = 2)'),
     (lambda g, p: g/6, 'one factor on everything (factor = 0.166667)'), (lambda g, p: 0*g, 'no gradient'),
-    (lambda g, p: g + 0.01*p, 'weight decay in the gradient alone (decay = 0.01)'),
+    (lambda g, p: g + 0.01*p, 'weight decay in the gradient, missing from the loss (decay = 0.01)'),
     (lambda g, p: np.clip(g, -0.1, 0.1), 'clipped entry by entry (bound = 0.1)')])
 def test_a_change_of_every_array_is_named(change, cause):
     report = readable(diagnose_functions(loss_of, lambda p: [change(g, q) for g, q in zip(grad_of(p), p)], PARAMS))
