@@ -718,6 +718,14 @@ def _brief(e, value):
     text = text_of(value, min(e.digits, 3), e.exact)
     return text if not e.exact or len(text) < 9 else f'\u2248{text_of(value, 3)}'
 
+def _neuron_names(N, l, j, x, y):
+    "Name in the circle; names of bias and target below it"
+    name, below = N.unit(l, j), []
+    yield _Text(name, x, y, name, 'name')
+    if l >= 0 and N.biases != 'absent': below += [N.b(l, j).plain]
+    if l == len(N.widths) - 2: below += [f'target y_{name}']
+    for k, text in enumerate(below): yield _Text(text, x, y + _RADIUS + 13 + 19*k, name)
+
 def _neuron_texts(e, l, j, x, y):
     "Name and output in the circle; bias, delta and target below it"
     p, N = e.passes[0], e._names
@@ -762,10 +770,11 @@ def _least_crowded(choices, texts, spots, lines):
     hits, _, best = min((*faults(choice), i) for i, choice in enumerate(choices))
     return choices[best], hits
 
-def _labelled(e, columns, step, values):
+def _labelled(e, columns, step, values, numbers):
     "Places and texts for a distance between layers, and how many overlaps are left"
     spots = {at: np.array(spot) for at, spot in _spots(columns, step).items()}
-    texts = [text for (l, j), spot in spots.items() for text in _neuron_texts(e, l, j, *spot)]
+    def told(*at): return _neuron_texts(e, *at) if numbers else _neuron_names(e._names, *at)
+    texts = [text for at, spot in spots.items() for text in told(*at, *spot)]
     edges = [(l, i, j) for l, j in spots for m, i in spots if l >= 0 and m == l - 1]
     ways = {(l, i, j): np.linspace(spots[l-1, i], spots[l, j], 40) for l, i, j in edges}
     clashes, middles = 0, np.array([*spots.values()])
@@ -778,27 +787,27 @@ def _labelled(e, columns, step, values):
         texts, clashes = texts + best, clashes + hits
     return spots, edges, texts, clashes
 
-def _picture(e):
+def _picture(e, numbers=True):
     "Neurons, arrows and texts, so far apart that no text overlaps another; and the size"
     columns = _columns(e)
     high = max(map(len, columns))
     steps = range(max(240, 85*high), 600, 40)
-    tries = [(True, step) for step in steps if high <= 3] + [(False, step) for step in steps]
-    for values, step in tries:
-        spots, edges, texts, clashes = _labelled(e, columns, step, values)
+    tries = [(True, step) for step in steps if high <= 3 and numbers]
+    for values, step in [*tries, *((False, step) for step in steps)]:
+        spots, edges, texts, clashes = _labelled(e, columns, step, values, numbers)
         if not clashes: break
     size = 140 + step*len(e.net), _ROW*high + 20
     texts += [_Text(f'{len(column)} of {width}', 50 + step*l, size[1] - 14)
               for l, (column, width) in enumerate(zip(columns, e._names.widths))
               if len(column) < width]
     return SimpleNamespace(size=size, neurons=[*spots.values()], texts=texts,
-                           arrows=[*_arrows(e, spots, edges, {text.of for text in texts})])
+                           arrows=[*_arrows(e, spots, edges, {t.of for t in texts}, numbers)])
 
-def _arrows(e, spots, edges, labelled):
+def _arrows(e, spots, edges, labelled, back):
     for l, i, j in edges:
         known = e._names.W(l, i, j).plain in labelled
-        yield _arrow('on' if known else 'faint', spots[l-1, i], spots[l, j])
-        if known and e.passes[0].dW: yield _arrow('back', spots[l, j], spots[l-1, i])
+        yield _arrow('on' if known or not back else 'faint', spots[l-1, i], spots[l, j])
+        if known and back and e.passes[0].dW: yield _arrow('back', spots[l, j], spots[l-1, i])
 
 def _arrow(kind, a, b):
     "From rim to rim, and a little to the left, so that the way back is seen beside it"
@@ -909,6 +918,11 @@ class Explanation:
         "The network, with the numbers of the first pass"
         picture = _picture(self)
         return Drawing(_svg(picture, f'{self.title} {_about(self)}'), _tikz(picture))
+    @functools.cached_property
+    def sketch(self):
+        "The network with names alone, for whoever is to find the numbers"
+        picture = _picture(self, numbers=False)
+        return Drawing(_svg(picture, 'The network, with the names of its parts'), _tikz(picture))
     def _asked(self, unit): return unit in (self.settings['only'] or [])
     def __getitem__(self, name):
         "The line that computes this; KeyError if none does"
