@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 from conftest import TEST_ALL, sampled
-from corpus import functions, right, slips  # noqa: F401  the programs of `slips` register themselves
+from corpus import bad, functions, right, slips  # noqa: F401  the programs of `slips` register themselves
 from corpus.judge import examine, examine_functions
 from corpus.slip import SLIPS, as_pairs, problem, righted, run, true_grads
 
@@ -86,3 +86,8 @@ def test_the_right_gradients_of_networks_are_those_of_the_package(numbers):
     for (w, b), true in zip(case.grads, loss_and_grads(case.net, case.X, case.Y, case.loss)[1]):
         for came, ours in ((w, true.W), (b, true.b)):
             assert np.abs(came - ours).max() <= 1e-6*np.abs(ours).max() + 1e-15
+
+
+def test_500_bad_calls_of_both_doors_end_in_words():
+    found = [said for i in range(500) if (said := bad.outcome(i))]
+    assert not found, f'{len(found)} errors\n' + '\n'.join(found)
