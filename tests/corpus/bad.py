@@ -14,9 +14,10 @@ from backprop_book.transfer import identity, relu, sigmoid, tanh
 INTERNAL = re.compile(
     r"has no attribute|not subscriptable|broadcast|unsupported operand|out of (bounds|range)|cannot reshape|"
     r"matmul|ufunc|positional argument|is not iterable|not callable|array element|could not convert|unpack|"
-    r"only (length|0-dim)|float\(\) argument|not supported between|invalid literal|unhashable|can't multiply|must be an integer|indices|"
-    r"zip\(\)|ambiguous|not aligned|zero-size|empty sequence|has no len|sized|dtype\('|an integer is required|"
-    r"object is not|max\(\)|min\(\)|arg must|concatenate|inhomogeneous|key of type|NoneType|takes \d|SeedSequence|"
+    r"only (length|0-dim)|float\(\) argument|not supported between|invalid literal|unhashable|can't multiply|"
+    r"must be an integer|indices|zip\(\)|ambiguous|not aligned|zero-size|empty sequence|has no len|sized|dtype\('|"
+    r"an integer is required|object is not|max\(\)|min\(\)|arg must|concatenate|inhomogeneous|key of type|NoneType|"
+    r"takes \d|SeedSequence|"
     r"unexpected keyword|bad operand|buffer|convertible|safely|dimension|list index", re.I)
 
 
