@@ -2,14 +2,14 @@
 import numpy as np
 import pytest
 from conftest import TEST_ALL, sampled
-from corpus import bad, functions, right, slips  # noqa: F401  the programs of `slips` register themselves
+from corpus import bad, functions, more_slips, right, slips  # noqa: F401  programs register themselves
 from corpus.judge import examine, examine_functions
-from corpus.slip import SLIPS, as_pairs, problem, righted, run, true_grads
+from corpus.slip import MORE, SLIPS, as_pairs, problem, righted, run, true_grads
 
 from backprop_book.network import loss_and_grads
 
 SEEDS = range(5) if TEST_ALL else range(1)
-EVERY = pytest.mark.parametrize('s', SLIPS, ids=lambda s: s.name)
+EVERY = pytest.mark.parametrize('s', SLIPS + MORE, ids=lambda s: s.name)
 
 
 def gaps(s, program, seed):
@@ -42,15 +42,21 @@ def test_forty_slips_made_by_hand():
     assert len(named) >= 0.75*len(found), f'{len(named)} of {len(found)} named' + words(j for j in found if not j.named)
 
 
-def test_the_forty_controls_are_right():
-    found = [examine(s, seed, right=True) for s in SLIPS for seed in SEEDS]
+def test_thirty_slips_more():
+    found = [examine(s, seed) for s in MORE for seed in SEEDS]
+    assert not (missed := [j for j in found if not j.wrong]), words(missed)
+    assert not (accused := [j for j in found if j.accused]), words(accused)
+
+
+def test_the_controls_are_right():
+    found = [examine(s, seed, right=True) for s in SLIPS + MORE for seed in SEEDS]
     assert not (alarms := [j for j in found if j.wrong or j.refused]), words(alarms)
 
 
-def test_the_second_door_on_the_forty_slips_and_their_controls():
-    found = [examine_functions(s, seed) for s in SLIPS for seed in SEEDS]
+def test_the_second_door_on_the_slips_and_their_controls():
+    found = [examine_functions(s, seed) for s in SLIPS + MORE for seed in SEEDS]
     assert not (missed := [j for j in found if not j.wrong and 'shape' not in j.refused]), words(missed)
-    found = [examine_functions(s, seed, right=True) for s in SLIPS for seed in SEEDS]
+    found = [examine_functions(s, seed, right=True) for s in SLIPS + MORE for seed in SEEDS]
     assert not (alarms := [j for j in found if j.wrong or j.refused]), words(alarms)
 
 
