@@ -98,12 +98,13 @@ def file_path(value, name='path'):
 
 
 def refuse_mask(values, name):
-    "TypeError for a masked array, or a list that holds one: what is masked would count like any number"
-    rows = values if isinstance(values, (list, tuple)) else [values]
-    if any(isinstance(row, np.ma.MaskedArray) or isinstance(row, (list, tuple)) and any(
-            isinstance(v, np.ma.MaskedArray) for v in row) for row in rows):
-        raise TypeError(f'{name} holds a masked array, and a mask is not looked at: fill it, {name}.filled(0), '
-                        'or leave those rows out')
+    "ValueError where something is masked, in an array or in a list of them: it would count like any number"
+    listed = isinstance(values, (list, tuple))
+    if listed and any(isinstance(row, (list, tuple, np.ma.MaskedArray)) for row in values):
+        for row in values: refuse_mask(row, name)
+    if np.ma.is_masked(values) or listed and any(value is np.ma.masked for value in values):
+        raise ValueError(f'{name} is masked in places: say which numbers stand there, as in {name}.filled(0), or leave '
+                         'those rows out')
 
 
 def real_array(values, name):

@@ -25,6 +25,7 @@ from backprop_book.network import (
     settle,
     warn_if_squashed_twice,
 )
+from .words import KNOWN, nearest
 
 # %% ../nbs/09_descent.ipynb #b931efff
 def sgd_step(net:list, # the layers, input side first
@@ -116,8 +117,8 @@ def as_optimizer(optimizer): # an `Optimizer`, or a number: the learning rate of
     if isinstance(optimizer, Optimizer): return optimizer
     if isinstance(optimizer, Real) and not isinstance(optimizer, (bool, np.bool_)): return sgd(optimizer)
     name = optimizer.lower() if isinstance(optimizer, str) else getattr(optimizer, '__name__', '')
-    made = {'sgd', 'momentum', 'nesterov', 'rmsprop', 'adam'}
-    hint = f': call it, {name}(0.01)' if name in made else ''
+    hint = f': call it, {name}(0.01)' if name in KNOWN['optimizer'] else (
+        nearest(name, 'optimizer') if name else '')
     raise TypeError('optimizer must be an Optimizer, or a number, the lr of sgd; '
                     f'got {shown(optimizer)}{hint}')
 

@@ -22,6 +22,7 @@ from backprop_book.transfer import (
     read_formula,
     sigmoid,
 )
+from .words import nearest
 
 # %% ../nbs/03_losses.ipynb #84936748
 @dataclass(frozen=True, eq=False)
@@ -146,21 +147,13 @@ softmax_cross_entropy = Loss('softmax_cross_entropy', f'log({_sum}) - y1*a1 - y2
     ((1., 0., 0.), (0., 0., 1.), (.25, .25, .5)), from_logits=True)
 
 # %% ../nbs/03_losses.ipynb #c0a51b01
-_LOSSES = {squared_error: 'mse mean_squared_error squarederror se sse l2 quadratic mseloss',
-           logistic_loss: 'bce binary_cross_entropy binary_crossentropy log_loss logloss logistic '
-                          'bceloss bcewithlogitsloss sigmoid',
-           logistic_loss_pm1: 'logistic_pm1 softmargin softmarginloss',
-           softmax_cross_entropy: 'ce cross_entropy crossentropy categorical_crossentropy softmax '
-                                  'crossentropyloss nll nllloss'}
-
 def check_loss(loss):
     "`loss`; TypeError if it is no `Loss`, with the one that a name may mean"
     if isinstance(loss, Loss): return loss
-    said = (loss if isinstance(loss, str) else getattr(loss, '__name__', '')).lower().replace(' ', '_')
-    meant = [known for known, words in _LOSSES.items() if said in [known.name, *words.split()]]
-    names = ', '.join(known.name for known in meant or _LOSSES)
-    raise TypeError(f'loss must be a Loss, got {shown(loss)}: give {"" if meant else "one of "}{names} '
-                    'of backprop_book.loss, without quotes')
+    said = loss if isinstance(loss, str) else getattr(loss, '__name__', '')
+    cure = nearest(said, 'loss') if said else ', such as squared_error'
+    where = ' (of backprop_book.loss, without quotes)'
+    raise TypeError(f'loss must be a Loss, got {shown(loss)}{cure}{where}')
 
 # %% ../nbs/03_losses.ipynb #6a1fd07f
 def _in_sympy(loss):

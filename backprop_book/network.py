@@ -33,20 +33,16 @@ from backprop_book.arguments import (
 from .check import as_floats, assert_grad
 from .loss import check_loss
 from .transfer import Transfer, fold, identity, leaky_relu, relu, sigmoid, softplus, tanh
+from .words import nearest
 
 # %% ../nbs/07_network.ipynb #7cfe9063
-_TRANSFERS = {'logistic': 'sigmoid', 'linear': 'identity', 'none': 'identity', 'rectifier': 'relu'}
-
 def check_transfer(transfer, name='transfer'):
     "`transfer`; TypeError if it is no `Transfer`, with the one that a name may mean"
     if isinstance(transfer, Transfer): return transfer
-    said = transfer.lower() if isinstance(transfer, str) else getattr(transfer, '__name__', '').lower()
-    meant = _TRANSFERS.get(said, said)
-    cure = 'for a function of your own make a Transfer'
-    if meant in ('leaky_relu', 'fold'): cure = f'call it, {meant}(0.1)'
-    if meant in ('sigmoid', 'identity', 'tanh', 'relu', 'softplus'):
-        cure = f'give {meant} of backprop_book.transfer, without quotes'
-    raise TypeError(f'{name} must be a Transfer, such as tanh, got {shown(transfer)}: {cure}')
+    said = transfer if isinstance(transfer, str) else getattr(transfer, '__name__', '')
+    cure = nearest(said, 'transfer') if said else ', such as tanh'
+    where = ' (of backprop_book.transfer, without quotes; or make a Transfer of your own function)'
+    raise TypeError(f'{name} must be a Transfer, got {shown(transfer)}{cure}{where}')
 
 def _check_layer(W, b, transfer):
     "Refuse what is not the weights, the biases and the transfer function of one layer"
