@@ -151,9 +151,8 @@ def check_loss(loss):
     "`loss`; TypeError if it is no `Loss`, with the one that a name may mean"
     if isinstance(loss, Loss): return loss
     said = loss if isinstance(loss, str) else getattr(loss, '__name__', '')
-    cure = nearest(said, 'loss') if said else ', such as squared_error'
-    where = ' (of backprop_book.loss, without quotes)'
-    raise TypeError(f'loss must be a Loss, got {shown(loss)}{cure}{where}')
+    cure = f"{nearest(said, 'loss')} (of backprop_book.loss, without quotes)" if said else ''
+    raise TypeError(f'loss must be a Loss, such as squared_error, got {shown(loss)}{cure}')
 
 # %% ../nbs/03_losses.ipynb #6a1fd07f
 def _in_sympy(loss):

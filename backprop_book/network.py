@@ -40,9 +40,9 @@ def check_transfer(transfer, name='transfer'):
     "`transfer`; TypeError if it is no `Transfer`, with the one that a name may mean"
     if isinstance(transfer, Transfer): return transfer
     said = transfer if isinstance(transfer, str) else getattr(transfer, '__name__', '')
-    cure = nearest(said, 'transfer') if said else ', such as tanh'
-    where = ' (of backprop_book.transfer, without quotes; or make a Transfer of your own function)'
-    raise TypeError(f'{name} must be a Transfer, got {shown(transfer)}{cure}{where}')
+    cure = said and (f"{nearest(said, 'transfer')} (of backprop_book.transfer, without quotes; or "
+                     'make a Transfer of a function of your own)')
+    raise TypeError(f'{name} must be a Transfer, such as tanh, got {shown(transfer)}{cure}')
 
 def _check_layer(W, b, transfer):
     "Refuse what is not the weights, the biases and the transfer function of one layer"
