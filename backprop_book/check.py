@@ -55,8 +55,6 @@ def _floats(x):
 def as_floats(x, # numbers: a list or array of any shape
               name:str='x'): # what an error calls them
     "`x` as a float array; TypeError if not real numbers, ValueError if ragged, NaN or infinite"
-    if np.ma.is_masked(x): raise ValueError(
-        f'{name} is masked in places: say which numbers stand there, as in {name}.filled(0)')
     try: x = _floats(x)
     except ValueError: raise ValueError(f'{name} is ragged: make its rows equally long') from None
     if x.dtype.kind != 'f':

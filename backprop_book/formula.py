@@ -19,10 +19,11 @@ FUNCTIONS = { # as one writes it -> as SymPy calls it, and the most numbers that
 LIMITS = {
     'characters': 10_000, # in the text
     'brackets': 30, # one inside the other
-    'parts': 1_500, # numbers, letters, operations and calls
+    'parts': 1_000, # numbers, letters, operations and calls
     'depth': 100, # parts, one inside the other
     'digits': 400, # of a number, above and below its fraction bar
     'exponent': 100, # of a power, powers of powers multiplied
+    'factors': 32, # with letters, of one product or quotient
     'growth': 3, # exponentials, one inside the other
     'bends': 40, # abs, sign, Max, Min and Piecewise
     'comparisons': 100, # in all conditions
@@ -122,6 +123,7 @@ def _checked(expr):
         if _digits(expr) <= LIMITS['digits'] and abs(expr) < 2**1024: return expr
         raise ValueError(f'a number in it has more than {LIMITS["digits"]} digits, or is beyond 1e308')
     if expr.is_Pow and expr.exp.is_Rational: _check_exponent(expr.exp)
+    if expr.is_Mul and len(expr.args) > LIMITS['factors']: _most('factors', len(expr.args))
     if not expr.is_number: return expr
     value = expr.evalf(15)
     if not value.is_Float: raise ValueError(f'{str(expr)[:40]} is no real number')
@@ -307,7 +309,7 @@ def _piecewise(arms, text, letters):
 def _condition(node, text, letters):
     "The SymPy condition of a node: comparisons, and what joins them"
     import sympy as sp
-    if isinstance(node, ast.Constant) and type(node.value) is bool: return sp.sympify(node.value)
+    if isinstance(node, ast.Constant) and type(node.value) is bool: return sp.true if node.value else sp.false
     called = node.func.id if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else ''
     if called in ('Eq', 'Ne') and len(node.args) == 2: return _relation(called, node.args, text, letters)
     if isinstance(node, ast.Compare) and len(node.ops) == 1 and type(node.ops[0]) in _RELATIONS:
