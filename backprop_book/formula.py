@@ -52,7 +52,7 @@ _INSTEAD = { # functions that people look for -> their formula
     'where': 'Piecewise((1, z > 0), (0, True))', 'gaussian': 'exp(-z**2)', 'ln': 'log(z)',
     'log10': 'log(z)/log(10)', 'log2': 'log(z)/log(2)', 'log1p': 'log(1 + z)', 'expm1': 'exp(z) - 1',
     'exp2': '2**z', 'erfc': '1 - erf(z)', 'square': 'z**2', 'pow': 'z**2', 'power': 'z**2',
-    'cbrt': 'sign(z)*abs(z)**(1/3)', 'maximum': 'Max(z, 0)', 'minimum': 'Min(z, 0)',
+    'maximum': 'Max(z, 0)', 'minimum': 'Min(z, 0)',
     'sgn': 'sign(z)', 'fabs': 'abs(z)', 'absolute': 'abs(z)', 'arcsin': 'asin(z)', 'arccos': 'acos(z)',
     'arctan': 'atan(z)', 'arcsinh': 'asinh(z)', 'arccosh': 'acosh(z)', 'arctanh': 'atanh(z)',
     'sec': '1/cos(z)', 'csc': '1/sin(z)', 'cot': '1/tan(z)', 'sech': '1/cosh(z)',
@@ -99,7 +99,7 @@ def _parse(text):
         compared += isinstance(node, ast.Compare)
         if parts > LIMITS['parts']: _most('parts', 'more')
         if compared > LIMITS['comparisons']: _most('comparisons', 'more')
-        if depth > LIMITS['depth']: raise ValueError(
+        if depth > LIMITS['depth'] and isinstance(node, ast.expr): raise ValueError(
             f'its parts stand more than {LIMITS["depth"]} deep, one inside the other')
         todo += [(child, depth + (child is not getattr(node, 'left', None)))
                  for child in ast.iter_child_nodes(node)]
