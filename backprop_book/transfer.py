@@ -100,7 +100,7 @@ def _zeros(gap, symbol):
     import sympy as sp
     power = sp.degree(gap, symbol) if gap.is_polynomial(symbol) else None
     if power and power <= 8: return sp.FiniteSet(*sp.real_roots(gap, symbol))
-    if sp.Tuple(*sp.preorder_traversal(gap)).count(symbol) > 1: return sp.S.Reals
+    if sum(part == symbol for part in sp.preorder_traversal(gap)) > 1: return sp.S.Reals
     return sp.solveset(gap, symbol, sp.S.Reals).boundary
 
 def breaks(expr): # a SymPy expression of one symbol
@@ -134,7 +134,8 @@ def _vanishes(gap):
     import sympy as sp
     if gap == 0 or sp.count_ops(gap) > 300: return gap == 0
     numerator = sp.numer(sp.together(gap.rewrite(sp.exp)))
-    return sp.expand(numerator) == 0 or sp.simplify(gap) == 0
+    return (sp.expand(numerator) == 0 or sp.simplify(gap) == 0
+            or sp.simplify(gap.rewrite(sp.exp)) == 0)
 
 def _differ(left, right, place):
     "Two numbers as text, where `left` and `right` are not the same at `place`"
