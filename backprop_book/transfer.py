@@ -96,7 +96,7 @@ def fold(slope:float=0.2): # minus da/dz for z < 0: above 0 and at most 1
 
 # %% ../nbs/02_transfer_functions.ipynb #a7695795
 def _zeros(gap, symbol):
-    "Where `gap` is 0: of a polynomial, or if the symbol stands in it once; else no one can wait for it"
+    "Where `gap` is 0, if it is a polynomial, or holds the symbol once; else anywhere"
     import sympy as sp
     power = sp.degree(gap, symbol) if gap.is_polynomial(symbol) else None
     if power and power <= 8: return sp.FiniteSet(*sp.real_roots(gap, symbol))
@@ -143,7 +143,8 @@ def _differ(left, right, place):
     import sympy as sp
     try:
         with mpmath.workdps(30):
-            l, r = [as_mpmath(e, *place)(*(mpmath.mpmathify(sp.N(v, 30)) for v in place.values())) for e in (left, right)]
+            at = [mpmath.mpmathify(sp.N(v, 30)) for v in place.values()]
+            l, r = [as_mpmath(e, *place)(*at) for e in (left, right)]
             if abs(l - r) <= 1e-12*max(1, abs(l)): return None
     except (ArithmeticError, TypeError): return None # no number there: left to the proof
     return [sp.sstr(sp.Float(number, 6), full_prec=False) for number in (l, r)]
@@ -157,7 +158,8 @@ def assert_no_gap(left, # a SymPy expression: what is true
         if gap == 0: continue
         if said := _differ(*sides, place):
             raise AssertionError(f'{rule}: at {_at(place)} it is {said[1]}, not {said[0]}')
-        if not _vanishes(gap): raise AssertionError(f'{rule}: SymPy cannot show that {str(gap)[:200]} is 0')
+        if not _vanishes(gap): raise AssertionError(
+            f'{rule}: SymPy cannot show that {str(gap)[:200]} is 0')
     return 0
 
 # %% ../nbs/02_transfer_functions.ipynb #d41d8964
