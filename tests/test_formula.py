@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from backprop_book import explain, formula, written_out
 from backprop_book.check import as_numpy, numeric_grad
-from backprop_book.formula import FUNCTIONS, LIMITS, as_mpmath, as_written, read_formula
+from backprop_book.formula import FUNCTIONS, LIMITS, as_mpmath, as_typed, read_formula
 from backprop_book.loss import squared_error
 from backprop_book.network import Layer
 from backprop_book.transfer import Transfer, certify, leaky_relu
@@ -290,9 +290,9 @@ def _shown_texts():
 
 
 @pytest.mark.parametrize('text, names', [*_shown_texts()], ids=lambda v: v if isinstance(v, str) else '')
-def test_as_written_is_what_sympy_makes_of_it_unevaluated(text, names):
+def test_as_typed_is_what_sympy_makes_of_it_unevaluated(text, names):
     symbols = {n: sp.Symbol(n, real=True) for n in names}
-    assert sp.srepr(as_written(text, *names)) == sp.srepr(sp.parse_expr(text, symbols, evaluate=False))
+    assert sp.srepr(as_typed(text, *names)) == sp.srepr(sp.parse_expr(text, symbols, evaluate=False))
 
 
 def _numbers(depth):
