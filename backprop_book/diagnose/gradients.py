@@ -594,15 +594,22 @@ class _Case:
     printed:dict=field(default_factory=dict) # (layer, name) -> half a unit of the last digit
     def agrees(self, i, name, ours, slack=1):
         "Whether an array is what came; what is not finite agrees with nothing"
-        gap, room = np.abs(self.came[i, name] - ours), self.bounds.get((i, name), 0)
-        room = room + slack*self.printed.get((i, name), 0) + self.tol*np.abs(ours).max()
-        return bool(np.isfinite(ours).all() and (gap <= room).all())
+        gap = np.abs(self.came[i, name] - ours)
+        return bool(np.isfinite(ours).all() and (gap <= self.room(i, name, ours, slack)).all())
+    def room(self, i, name, ours, slack=1):
+        "How far from each entry of an array what came may be"
+        room = self.bounds.get((i, name), 0) + slack*self.printed.get((i, name), 0)
+        return room + self.tol*np.abs(ours).max()
     def first_gap(self, causes, fitted):
         "Where `causes` first do not give what came, going back; None if they give it all"
+        return self.gap_and_value(causes, fitted)[0]
+    def gap_and_value(self, causes, fitted):
+        "The first gap, and what `causes` give there"
         slack = 2 if any(m.fits for m, _ in causes) else 1   # a number fitted to digits errs too
         step = self.step(fitted)
         for i, name, ours in _compared(walk(causes, step), step):
-            if (i, name) in self.came and not self.agrees(i, name, ours, slack): return i, name
+            if (i, name) in self.came and not self.agrees(i, name, ours, slack): return (i, name), ours
+        return None, None
     def margin(self): # how many more numbers must be explained than were fitted
         return MARGIN if self.tol <= EXACT and not self.printed else 2*MARGIN
 
@@ -640,22 +647,23 @@ def _suspects(i, name, n_layers):
         if i: yield m, tuple(range(at - i, at + 1))   # and in all layers before
 
 # %% ../../nbs/08_gradient_checking.ipynb #57cc7268
-def _explain(case, n_layers, depth, causes=(), fitted=None, thin=None):
+def _explain(case, n_layers, depth, causes=(), fitted=None, thin=None, last=(None, None)):
     "Every way in which one to `depth` more mistakes give what came; `thin` rules out cheaply"
     fitted = dict(case.known if fitted is None else fitted)
-    gap = (thin or case).first_gap(causes, fitted)
+    gap, ours = (thin or case).gap_and_value(causes, fitted)
     if gap is None and thin:   # now with all the numbers
         yield from _explain(case, n_layers, 0, causes)
     elif gap is None and causes and not _vacuous(case, causes, fitted): yield Cause(causes, fitted)
-    elif gap and depth:
+    elif gap and depth and not (gap == last[0] and np.array_equal(ours, last[1])):
         for m, layers in _suspects_at(gap, case.step({})):
-            if _in_order(causes, m):
-                yield from _explain(case, n_layers, depth - 1, (*causes, (m, layers)), fitted, thin)
+            if gap != last[0] or _in_order(causes[-1][0], m):
+                yield from _explain(case, n_layers, depth - 1, (*causes, (m, layers)), fitted, thin,
+                                    (gap, ours))
 
-def _in_order(causes, m): # two mistakes in one rule, either way; in two rules, one way will do
-    if not causes: return True
-    last, order = causes[-1][0], [*RULES]
-    return m is not last and (m.rule == last.rule or order.index(m.rule) > order.index(last.rule))
+def _in_order(first, then): # at one gap: two mistakes in one rule, either way; in two, one way
+    order = [*RULES]
+    return first is not then and (
+        first.rule == then.rule or order.index(then.rule) > order.index(first.rule))
 
 def _vacuous(case, causes, fitted):
     "Whether a fitted number explains too little: any number would be explained so"
@@ -668,7 +676,7 @@ def _vacuous(case, causes, fitted):
 
 def _explained(m, at, whole, without, case):
     "How many numbers that do not follow from each other a fitted number accounts for"
-    changed = [np.abs(whole[k] - without[k]) > 1e-9*np.abs(whole[k]).max() for k in whole]
+    changed = [np.abs(whole[k] - without[k]) > case.room(*k, whole[k]) for k in whole]
     if m.fits == 'norm': return sum(c.any() for c in changed)   # one norm for each array
     count, s = sum(c.sum() for c in changed), case.step({})
     if m.rule in 'Wb' or m.fits in _FREELY: return count
@@ -720,14 +728,12 @@ def _thinned(case, most=48):
     some = np.unique(live[np.linspace(0, len(live) - 1, most).astype(int)]) if len(live) else [0]
     some = np.arange(n_in)[some]
     def cut(a): return a[some] if np.shape(a)[:1] == (n_in,) else a
-    def step(fitted):
-        s = case.step(fitted)
-        net = [replace(s.net[0], W=s.net[0].W[some]), *s.net[1:]]
-        trace = Trace(s.trace.Z, [s.trace.A[0][:, some], *s.trace.A[1:]])
-        theirs = s.theirs and [Grad(cut(s.theirs[0].W), s.theirs[0].b), *s.theirs[1:]]
-        before = s.before and [Grad(cut(s.before[0].W), s.before[0].b), *s.before[1:]]
-        said = [replace(s.said[0], W=s.net[0].W[some]), *s.said[1:]]
-        return replace(s, net=net, said=said, trace=trace, theirs=theirs, before=before)
+    def of(grads): return grads and [Grad(cut(grads[0].W), grads[0].b), *grads[1:]]
+    trace = Trace(whole.trace.Z, [whole.trace.A[0][:, some], *whole.trace.A[1:]])
+    net, said = [[replace(q[0], W=q[0].W[some]), *q[1:]] for q in (whole.net, whole.said)]
+    base = replace(whole, net=net, said=said, trace=trace, theirs=of(whole.theirs),
+                   before=of(whole.before))
+    def step(fitted): return replace(base, fitted=fitted)
     def thin(arrays): return {k: cut(a) if k == (0, 'W') else a for k, a in arrays.items()}
     return replace(case, step=step, came=thin(case.came), bounds=thin(case.bounds),
                    printed=thin(case.printed))
@@ -904,10 +910,10 @@ def _judge(case, in_float32, right, s, X):
     if s.stated and quotient: return 'to the rounding of quotients', [], case   # a slope mended
     if _another_convention(case, s): return 'with another convention at a kink', [], case
     if single and in_single: return 'to float32', [], soft
-    causes, _ = _search(case, len(s.net), in_float32, depths=(1,))
+    causes, told = _search(case, len(s.net), in_float32, depths=(1,))
     if quotient or in_single:   # a tiny error is explained by any tiny number
         causes = [c for c in causes if not any(m.fits for m, _ in c.mistakes)]
-    if causes: return '', causes, case
+    if causes: return '', causes, told
     if quotient: return 'as a difference quotient is', [], case
     if in_single: return 'to float32', [], soft
     if _is_quotient(s, X, case.came): return 'but where a difference quotient straddles a kink', [], soft
