@@ -7,6 +7,7 @@ __all__ = ['Table', 'as_floats', 'as_numpy', 'numeric_grad', 'assert_grad']
 import math
 import re
 from dataclasses import dataclass
+from numbers import Integral, Real
 
 import numpy as np
 
@@ -77,9 +78,9 @@ def _expression(expr, symbols):
     if isinstance(expr, str):
         read = read_formula(expr, *(s.name for s in symbols))
         return read.xreplace({sp.Symbol(s.name, real=True): s for s in symbols})
-    try: return sp.sympify(expr, strict=True)
-    except sp.SympifyError: raise TypeError(
-        f'expr must be text, a number or a SymPy expression, got {type(expr).__name__}') from None
+    if isinstance(expr, sp.Basic): return expr
+    if isinstance(expr, Real): return sp.Integer(expr) if isinstance(expr, Integral) else sp.Float(float(expr))
+    raise TypeError(f'expr must be text, a number or a SymPy expression, got {type(expr).__name__}')
 
 def as_numpy(expr, # a SymPy expression, or its text
              *symbols): # its symbols or their names, in the order of the function's arguments

@@ -25,6 +25,7 @@ from sympy.printing.precedence import PRECEDENCE
 from sympy.printing.str import StrPrinter
 
 from .descent import Optimizer, sgd
+from .formula import as_mpmath, as_written
 from .loss import Loss, softmax_cross_entropy, squared_error
 from .network import forward
 from .transfer import Transfer, read_formula
@@ -111,7 +112,7 @@ _read = functools.lru_cache(read_formula)
 def _compiled(text, names, exact):
     expr, symbols = _read(text, *names), [sp.Symbol(n, real=True) for n in names]
     def put_in(*xs): return expr.xreplace(dict(zip(symbols, xs)))
-    return put_in if exact else sp.lambdify(symbols, expr, 'mpmath')
+    return put_in if exact else as_mpmath(expr, *symbols)
 
 def _function(text, names, exact, whose):
     "A formula as a function of fractions, or of mpmath's numbers"
@@ -535,7 +536,7 @@ def _letters(w, j, r):
 def _loss_formula(w, text, letters):
     "Of the loss; the outputs of softmax in their order, where SymPy would sort o10 before o2"
     if w.loss is not softmax_cross_entropy: return _read(text, *letters)
-    return sp.parse_expr(text, {x: sp.Symbol(x, real=True) for x in letters}, evaluate=False)
+    return as_written(text, *letters)
 
 def _tell_part(w, r, j):
     "What an output adds to the loss, or what a row does (`j` None)"
@@ -643,7 +644,7 @@ def _tell_move(w, rules, numbers, before, l, field, index, at, what, name):
         past = before[l, field][k][index] if before and k in rules else sp.Integer(0)
         takes[k] = of(k, old), past
     for made, text in rules.items():
-        expr = sp.parse_expr(text, {k: sp.Symbol(k, real=True) for k in takes}, evaluate=False)
+        expr = as_written(text, *takes)
         values = [q.moved[l, field][made][index] for q in (w.p, w.full)]
         result = (new if made == 'p' else of(made, new), *values)
         w.say(made, (l, None, at), f'layer {l+1}, {what}', result, expr,
@@ -1297,7 +1298,7 @@ def _check_slopes(f, formula, slopes, letters):
     expr = _read(formula, *letters)
     symbols = [sp.Symbol(n, real=True) for n in letters]
     for symbol, slope in zip(symbols, slopes):
-        gap = sp.lambdify(symbols, expr.diff(symbol) - _read(slope, *letters), 'mpmath')
+        gap = as_mpmath(expr.diff(symbol) - _read(slope, *letters), *symbols)
         for k in range(1, 5):
             point = [mpmath.sin(7*k + 3*i)*k for i in range(len(letters))]
             try: wrong = abs(gap(*point)) > 1e-12   # of 15 digits

@@ -19,10 +19,11 @@ FUNCTIONS = { # as one writes it -> as SymPy calls it, and the most numbers that
 LIMITS = {
     'characters': 10_000, # in the text
     'brackets': 30, # one inside the other
-    'parts': 1_500, # numbers, letters, operations and calls
+    'parts': 1_000, # numbers, letters, operations and calls
     'depth': 100, # parts, one inside the other
     'digits': 400, # of a number, above and below its fraction bar
     'exponent': 100, # of a power, powers of powers multiplied
+    'factors': 32, # with letters, of one product or quotient
     'growth': 3, # exponentials, one inside the other
     'bends': 40, # abs, sign, Max, Min and Piecewise
     'comparisons': 100, # in all conditions
@@ -51,7 +52,7 @@ _INSTEAD = { # functions that people look for -> their formula
     'where': 'Piecewise((1, z > 0), (0, True))', 'gaussian': 'exp(-z**2)', 'ln': 'log(z)',
     'log10': 'log(z)/log(10)', 'log2': 'log(z)/log(2)', 'log1p': 'log(1 + z)', 'expm1': 'exp(z) - 1',
     'exp2': '2**z', 'erfc': '1 - erf(z)', 'square': 'z**2', 'pow': 'z**2', 'power': 'z**2',
-    'cbrt': 'sign(z)*abs(z)**(1/3)', 'maximum': 'Max(z, 0)', 'minimum': 'Min(z, 0)',
+    'maximum': 'Max(z, 0)', 'minimum': 'Min(z, 0)',
     'sgn': 'sign(z)', 'fabs': 'abs(z)', 'absolute': 'abs(z)', 'arcsin': 'asin(z)', 'arccos': 'acos(z)',
     'arctan': 'atan(z)', 'arcsinh': 'asinh(z)', 'arccosh': 'acosh(z)', 'arctanh': 'atanh(z)',
     'sec': '1/cos(z)', 'csc': '1/sin(z)', 'cot': '1/tan(z)', 'sech': '1/cosh(z)',
@@ -98,7 +99,7 @@ def _parse(text):
         compared += isinstance(node, ast.Compare)
         if parts > LIMITS['parts']: _most('parts', 'more')
         if compared > LIMITS['comparisons']: _most('comparisons', 'more')
-        if depth > LIMITS['depth']: raise ValueError(
+        if depth > LIMITS['depth'] and isinstance(node, ast.expr): raise ValueError(
             f'its parts stand more than {LIMITS["depth"]} deep, one inside the other')
         todo += [(child, depth + (child is not getattr(node, 'left', None)))
                  for child in ast.iter_child_nodes(node)]
@@ -122,6 +123,7 @@ def _checked(expr):
         if _digits(expr) <= LIMITS['digits'] and abs(expr) < 2**1024: return expr
         raise ValueError(f'a number in it has more than {LIMITS["digits"]} digits, or is beyond 1e308')
     if expr.is_Pow and expr.exp.is_Rational: _check_exponent(expr.exp)
+    if expr.is_Mul and len(expr.args) > LIMITS['factors']: _most('factors', len(expr.args))
     if not expr.is_number: return expr
     value = expr.evalf(15)
     if not value.is_Float: raise ValueError(f'{str(expr)[:40]} is no real number')
@@ -307,7 +309,7 @@ def _piecewise(arms, text, letters):
 def _condition(node, text, letters):
     "The SymPy condition of a node: comparisons, and what joins them"
     import sympy as sp
-    if isinstance(node, ast.Constant) and type(node.value) is bool: return sp.sympify(node.value)
+    if isinstance(node, ast.Constant) and type(node.value) is bool: return sp.true if node.value else sp.false
     called = node.func.id if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else ''
     if called in ('Eq', 'Ne') and len(node.args) == 2: return _relation(called, node.args, text, letters)
     if isinstance(node, ast.Compare) and len(node.ops) == 1 and type(node.ops[0]) in _RELATIONS:
