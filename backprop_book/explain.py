@@ -859,8 +859,9 @@ def _svg(picture, about):
 # %% ../nbs/12_your_network.ipynb #d3443c66
 def _tex(text):
     "Text for LaTeX"
-    said = {'\\': r'\textbackslash{}', '^': r'\^{}', '~': r'\~{}', '\u2248': r'$\approx$'}
-    return re.sub(r'[\\{}$&#%_^~\u2248]', lambda m: said.get(m[0], '\\' + m[0]), text)
+    said = {'\\': r'\textbackslash{}', '^': r'\^{}', '~': r'\~{}', '\u2248': r'$\approx$',
+            '<': '$<$', '>': '$>$', "'": "{'}"}
+    return re.sub(r'[\\{}$&#%_^~<>\'\u2248]', lambda m: said.get(m[0], '\\' + m[0]), text)
 
 _TIKZ = r'''\definecolor{on}{HTML}{%s}\definecolor{back}{HTML}{%s}
 \begin{tikzpicture}[scale=%.2f,transform shape,font=\scriptsize,
@@ -1014,6 +1015,8 @@ _TEX_HEAD = r'''\documentclass{article}
 \begin{document}
 '''
 
+_HALF_A_PAGE = 2000   # characters
+
 def _is_long(line):
     "Whether it holds fractions longer than a row"
     return line.exact and max(map(len, line.steps())) >= 90
@@ -1023,8 +1026,11 @@ def _tex_line(line):
     if not _is_long(line):
         return rf'\begin{{align*}}{line.equation(70)}\end{{align*}}'
     rows = [line.symbols(True), *map(_breaking, line.steps()[1:])]
-    return '\n'.join(['', rf'${line.name.latex}$', *(rf'\par\hangindent=2em ${{}}= {row}$'
-                                                     for row in rows), r'\par\bigskip'])
+    rows = '\n'.join(rf'\par\hangindent=2em ${{}}= {row}$' for row in rows)
+    if max(map(len, line.steps())) < _HALF_A_PAGE:   # else it may go on overleaf
+        rows = rf'\begin{{minipage}}[t]{{\linewidth}}\raggedright{rows}\end{{minipage}}'
+    return '\n'.join([r'\par\nopagebreak', rf'${line.name.latex}$', r'\par\nopagebreak', rows,
+                      r'\par\bigskip'])
 
 def _breaking(text):
     "Numbers as LaTeX in which a line may end after three digits"

@@ -18,6 +18,7 @@ class RightFunctions:
     loss: object
     grad: object
     params: list
+    reading: str = ''   # as at the first door: there is one reading here
 
     def report(self): return diagnose_functions(self.loss, self.grad, self.params)
 
