@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from difflib import get_close_matches
 from functools import cached_property
-from itertools import groupby
+from itertools import groupby, islice, permutations, product
 from numbers import Integral, Real
 from pathlib import Path
 
@@ -158,10 +158,18 @@ def _takes(net, lines):
         out[line.name.plain] = {grid[source, t, l, index]: 0.}
     return out
 
+def _total(rule):
+    "A rule that gives NaN for numbers of which it can make nothing"
+    def call(*numbers):
+        try: return rule(*numbers)
+        except (ArithmeticError, ValueError): return math.nan
+    return call
+
 def _rule_of(net, line):
     "A line's own rule, as a function of the numbers that it takes"
     import sympy as sp
-    if line.kind not in ('a', 'slope'): return sp.lambdify(list(line.takes), line.expr, 'math')
+    if line.kind not in ('a', 'slope'):
+        return _total(sp.lambdify(list(line.takes), line.expr, 'math'))
     f = net[line.at[0]].transfer
     rule = f if line.kind == 'a' else f.df_from_output if f.slope_from_output else f.df
     return lambda v: float(rule(np.float64(v)))
@@ -213,26 +221,56 @@ class Worksheet:
         return (f'{self.markdown("sheet")}\n<details>\n<summary>The key</summary>\n\n'
                 f'{self.markdown("key")}\n</details>\n')
     @cached_property
-    def _desk(self): return _Desk(self)
+    def _desk(self): return _desk_of(self)
+    @cached_property
+    def _readings(self): return [_own_reading(self), *_readings(self)]
+    @cached_property
+    def _expected(self):   # (readings, boxes)
+        return np.array([[r.expected(n) for n in self.blanks] for r in self._readings])
 
 # %% ../nbs/16_worksheets.ipynb #5a825a8d
+@dataclass(eq=False)
 class _Desk:
-    "What a marker looks up"
-    def __init__(self, sheet):
-        lines = sheet.explanation.lines
-        self.key = {line.name.plain: float(line.text(line.value)) for line in lines}
-        self.printed = {line.name.plain: self.key[line.name.plain] for line in sheet.lines
-                        if line.name.plain not in sheet.blanks}
-        self.names = {_address(line): line.name.plain for line in lines}
+    "What a marker looks up: the lines as the sheet means them, or as a learner may read them"
+    sheet:Worksheet
+    net:list # the layers, their weights where this reading has them
+    names:dict # address of a line -> its name, line by line
+    takes:dict # name of a line -> {name: number} of what it takes
+    rules:dict # name of a line -> its rule
+    printed:dict # name -> number, of the lines that stand on the sheet with their value
+    key:dict=None # name -> the number that belongs there, with a pencil; None: to be worked out
+    exact:dict=None # the same with all digits kept
+    def __post_init__(self):
+        self.digits, self.lr = (self.sheet.settings[k] for k in ('digits', 'lr'))
+        self.kinds = {name: kind for (kind, *_), name in self.names.items()}
         self.entries = {}   # of an array of the backward pass: (kind, layer) -> [(index, name)]
         for (kind, t, l, index), name in self.names.items():
             if not t: self.entries.setdefault((kind, l), []).append((index, name))
-        self.takes = _takes(sheet.net, lines)
-        self.rules = {line.name.plain: _rule_of(sheet.net, line) for line in lines}
-        self.forward = [line for line in lines if line.kind in 'za' and not line.t]
-        self.after = [line for line in lines if line.t or line.kind in ('e', 'E', 'p')]
-        self.early = {line.name.plain for line in lines if line.kind in 'zaeE' and not line.t}
+        self.forward = [n for (kind, t, *_), n in self.names.items() if kind in 'za' and not t]
+        self.early = {n for (kind, t, *_), n in self.names.items() if kind in 'zaeE' and not t}
+        self.after = [n for (kind, t, *_), n in self.names.items() if t or kind in ('e', 'E', 'p')]
         self.unrounded = {}   # what mistakes give with all digits kept
+        if self.exact is None: self.exact = _worked(self, None)
+    def with_key(self):
+        "The same with its key, which takes longer"
+        return self if self.key else replace(self, key=_worked(self, self.digits))
+
+def _desk_of(sheet):
+    "The lines as the sheet means them"
+    lines = sheet.explanation.lines
+    key = {line.name.plain: float(line.text(line.value)) for line in lines}
+    names = {_address(line): line.name.plain for line in lines}
+    printed = {line.name.plain: key[line.name.plain] for line in sheet.lines
+               if line.name.plain not in sheet.blanks}
+    return _Desk(sheet, sheet.net, names, _takes(sheet.net, lines),
+                 {line.name.plain: _rule_of(sheet.net, line) for line in lines}, printed,
+                 key, {line.name.plain: float(line.full) for line in lines})
+
+def _worked(desk, digits):
+    "name -> number of every line, from what is given and printed"
+    paper, trace = _start(desk, desk.printed, digits)
+    *_, (_, now) = _pass(paper, trace, (), {})
+    return now
 
 # %% ../nbs/16_worksheets.ipynb #df0c08d3
 def _check_transfers(widths, transfer, loss):
@@ -642,26 +680,36 @@ def read_answers(sheet:Worksheet, # that they belong to
     return read, notes
 
 # %% ../nbs/16_worksheets.ipynb #34768e12
-_TO = {digits: Context(prec=digits, rounding=ROUND_HALF_EVEN) for digits in range(2, 13)}
+_TO = {digits: Context(prec=digits, rounding=ROUND_HALF_EVEN) for digits in range(1, 13)}
 
 def _rounded(value, digits):
     "To so many significant digits, half to even; 12 digits first, to take away what binary adds"
+    if not math.isfinite(value): return value
     return float(_TO[digits].plus(Decimal(f'{value:.12g}')))
 
 def _unit(value, digits):
     "The unit of the last of so many digits"
-    return 10.**(math.floor(math.log10(abs(value))) - digits + 1) if value else 0.
+    if not value or not math.isfinite(value): return 0.
+    return 10.**(math.floor(math.log10(abs(value))) - digits + 1)
 
 def _near(answer, value, digits, room=0):
     "Whether an answer is a value, to one unit of its last digit and some room"
     value = _rounded(value, digits)
     return abs(answer - value) <= (1 + 1e-9)*_unit(value, digits) + room   # 1e-9: binary again
 
+def _short(answer, value, digits, fewest=2):
+    "Whether an answer is a value rounded to fewer digits, though not to fewer than `fewest`"
+    return any(_rounded(answer, d) == answer and abs(answer - value) <= (.5 + 1e-9)*_unit(value, d)
+               for d in range(fewest, digits))
+
+def _agrees(answer, value, digits): return (
+    _near(answer, value, digits) or _short(answer, value, digits))
+
 # %% ../nbs/16_worksheets.ipynb #b48d12ae
 @dataclass(eq=False)
 class _Paper:
     "What stands on a learner's paper"
-    sheet:Worksheet
+    desk:_Desk
     fixed:dict # name -> the number that stands there, whatever its line gives
     digits:int # to which a pencil rounds; None keeps all
     now:dict # name -> the number that goes on
@@ -674,11 +722,11 @@ class _Paper:
         return value
     def rule(self, name):
         "A line's rule, and {name: number} of what it takes as it stands there"
-        takes = self.sheet._desk.takes[name].items()
-        return self.sheet._desk.rules[name], {n: self.now.get(n, v) for n, v in takes}
-    def follow(self, lines):
+        takes = self.desk.takes[name].items()
+        return self.desk.rules[name], {n: self.now.get(n, v) for n, v in takes}
+    def follow(self, names):
         "(name, value) of what these lines give, one after the other"
-        for name in (line.name.plain for line in lines):
+        for name in names:
             rule, numbers = self.rule(name)
             yield name, (value := rule(*numbers.values()))
             self.write(name, value)
@@ -691,25 +739,25 @@ def _room(paper, name, value):
     return sum(abs(rule(*{**numbers, n: numbers[n] + half}.values()) - value)
                for n, half in halves.items())
 
-def _verdict(paper, line, answer, value, behind):
-    "right, carried, wrong or missing; `behind`: something earlier is wrong"
-    name, digits = line.name.plain, paper.digits
+def _verdict(paper, name, answer, value, behind):
+    "right, carried, rounded, wrong or missing; `behind`: something earlier is wrong"
+    digits, right = paper.digits, (paper.desk.key[name], paper.desk.exact[name])
     if answer is None: return 'missing'
-    if any(_near(answer, v, digits) for v in (paper.sheet._desk.key[name], float(line.full))):
-        return 'right'
-    if not _near(answer, value, digits, _room(paper, name, value)): return 'wrong'
-    return 'carried' if behind else 'right'
+    if any(_near(answer, v, digits) for v in right): return 'right'
+    if _near(answer, value, digits, _room(paper, name, value)):
+        return 'carried' if behind else 'right'
+    return 'rounded' if any(_short(answer, v, digits) for v in (*right, value)) else 'wrong'
 
-def _verdicts(sheet, answers):
+def _verdicts(desk, answers):
     "name -> verdict, and name -> what the line's rule gives on the learner's numbers"
-    desk, lines, verdicts, own, off = sheet._desk, sheet.explanation.lines, {}, {}, set()
-    paper = _Paper(sheet, {**desk.printed, **answers}, sheet.settings['digits'], {})
-    for line, (name, value) in zip(lines, paper.follow(lines)):
+    verdicts, own, off = {}, {}, set()
+    paper = _Paper(desk, {**desk.printed, **answers}, desk.digits, {})
+    for name, value in paper.follow(desk.names.values()):
         behind, own[name] = not off.isdisjoint(desk.takes[name]), value
-        verdicts[name] = _verdict(paper, line, answers.get(name), value, behind)
+        verdicts[name] = _verdict(paper, name, answers.get(name), value, behind)
         unasked = verdicts[name] == 'missing' and name not in desk.printed
-        if verdicts[name] in ('carried', 'wrong') or unasked and behind: off.add(name)
-    return {name: verdicts[name] for name in sheet.blanks}, own
+        if verdicts[name] in ('carried', 'rounded', 'wrong') or unasked and behind: off.add(name)
+    return {name: verdicts[name] for name in desk.sheet.blanks}, own
 
 # %% ../nbs/16_worksheets.ipynb #8319310f
 class _Pen:
@@ -717,7 +765,7 @@ class _Pen:
     def __init__(self, paper): self.paper, self.slope = paper, None
     def names(self, kind, l):
         "(index, name) of each entry of an array that has a line"
-        return self.paper.sheet._desk.entries.get((f'd{kind}' if kind in 'Wb' else kind, l), [])
+        return self.paper.desk.entries.get((f'd{kind}' if kind in 'Wb' else kind, l), [])
     def get(self, key, array):
         "What stands in place of `array`; `walk` asks for each dA and delta"
         written = np.array(array, float)
@@ -730,13 +778,13 @@ class _Pen:
         for i, name in self.names('slope', s.i):
             came = self.paper.fixed.get(name)
             if came is None or v[i] == right[i]: continue
-            if _near(came, right[i], self.paper.sheet.settings['digits']):
+            if _near(came, right[i], self.paper.desk.digits):
                 self.slope[i], out[i] = right[i], v[i]
         return out
 
 def _backward(paper, trace, causes, fitted):
     "(name, value) of the lines of a backward pass with these mistakes in it"
-    sheet, pen = paper.sheet, _Pen(paper)
+    sheet, pen = paper.desk.sheet, _Pen(paper)
     writing = Mistake('what is written', 'slope', pen.slopes, ''), range(len(sheet.net))
     step = Step(paper.net, trace, sheet.Y, sheet.settings['loss'], given=pen, fitted=dict(fitted))
     for l, kind, array in walk([*causes, writing], step):
@@ -745,15 +793,15 @@ def _backward(paper, trace, causes, fitted):
         if kind in 'Wb': pen.get((l, kind), array)
 
 # %% ../nbs/16_worksheets.ipynb #38af0fed
-def _start(sheet, fixed, digits):
+def _start(desk, fixed, digits):
     "A paper with the forward pass on it, and that pass as a `Trace`"
-    paper, desk = _Paper(sheet, fixed, digits, {}), sheet._desk
+    paper, sheet = _Paper(desk, fixed, digits, {}), desk.sheet
     for _ in paper.follow(desk.forward): pass
     def array(kind, l): return np.array([
         [paper.now[desk.names[kind, 0, l, (r, j)]] for j in range(len(sheet.net[l].b))]
         for r in range(len(sheet.X))])                         # (n, n_out)
     Z, A = [[array(kind, l) for l in range(len(sheet.net))] for kind in 'za']
-    net = [_on_paper(*layer) for layer in zip(sheet.net, Z, A)]
+    net = [_on_paper(*layer) for layer in zip(desk.net, Z, A)]
     return replace(paper, net=net), Trace(Z, [sheet.X, *A])
 
 def _on_paper(layer, Z, A):
@@ -767,12 +815,12 @@ def _pass(paper, trace, causes, fitted):
     "(name, value) of all that comes after the forward pass; the paper given is left as it is"
     paper = replace(paper, now=dict(paper.now))
     yield from _backward(paper, trace, _with_pencil(paper, causes), fitted)
-    yield from paper.follow(paper.sheet._desk.after)
+    yield from paper.follow(paper.desk.after)
     yield None, paper.now
 
 def _with_pencil(paper, causes):
     "These mistakes; weights that were updated too early are rounded, as all that is written"
-    lr, digits = paper.sheet.settings['lr'], paper.digits
+    lr, digits = paper.desk.lr, paper.digits
     def updated(s, v):
         W = s.W - lr*s.dW
         return s.delta @ (np.vectorize(lambda w: _rounded(w, digits))(W) if digits else W).T
@@ -786,7 +834,7 @@ def learner(sheet:Worksheet, # to be filled in
             fitted=None): # numbers that a mistake takes: k, bound, ...
     "The answers of a learner with these misconceptions and slips, carried on from line to line"
     digits = sheet.settings['digits']
-    paper, trace = _start(sheet, dict(slips or {}), digits if pencil else None)
+    paper, trace = _start(sheet._desk, dict(slips or {}), digits if pencil else None)
     *_, (_, now) = _pass(paper, trace, causes, fitted or {})
     return {name: _rounded(now[name], digits) for name in sheet.blanks}
 
@@ -810,19 +858,19 @@ def hypotheses(sheet:Worksheet, # whose learners they are
             for layers in _layers(m, len(sheet.net)): yield m, layers, fitted
 
 # %% ../nbs/16_worksheets.ipynb #767b52fa
-def _read_off(sheet, answers, right):
+def _read_off(desk, answers, right):
     "Numbers that a mistake may have taken, read off the gradients that were answered"
-    rows, names = len(sheet.X), sheet._desk.names
-    found = dict(lr=[sheet.settings['lr']], size=[k for k in range(2, rows) if rows % k])
+    rows, names = len(desk.sheet.X), desk.names
+    found = dict(lr=[desk.lr], size=[k for k in range(2, rows) if rows % k])
     came = {k: answers[n] for k, n in names.items() if k[0] in ('dW', 'db') and answers.get(n)}
     if len(came) < 2: return found   # one number would explain one answer: that is nothing
     best = max(came, key=lambda k: f'{abs(came[k]):e}')   # most digits: the largest mantissa
     ratio = came[best]/right[names[best]] if right[names[best]] else 0.
     found.update(factor=[ratio], bound=[max(map(abs, came.values()))], norm=[_largest_norm(came)])
     if ratio > 1.5 and abs(ratio/round(ratio) - 1) < .01: found['k'] = [round(ratio)]
-    W = {k: sheet.net[k[2]].W[k[3]] for k in came if k[0] == 'dW'}
+    W = {k: desk.net[k[2]].W[k[3]] for k in came if k[0] == 'dW'}
     if not W: return found
-    k = min(W, key=lambda k: _unit(came[k], sheet.settings['digits'])/abs(W[k]))   # sharpest
+    k = min(W, key=lambda k: _unit(came[k], desk.digits)/abs(W[k]))   # sharpest
     return found | dict(decay=[(came[k] - right[names[k]])/W[k]])
 
 def _largest_norm(came):
@@ -832,32 +880,224 @@ def _largest_norm(came):
     return max(math.hypot(*array) for array in arrays.values())
 
 # %% ../nbs/16_worksheets.ipynb #e98bb195
-def _unrounded(sheet, causes, fitted):
+def _unrounded(desk, causes, fitted):
     "name -> value with these mistakes and all digits kept; kept for the next learner, too"
-    kept, key = sheet._desk.unrounded, repr((causes, fitted))
-    if key not in kept: kept[key] = dict(_pass(*_start(sheet, {}, None), causes, fitted))
+    kept, key = desk.unrounded, repr((causes, fitted))
+    if key not in kept:
+        kept[key] = dict(_pass(*_start(desk, desk.printed, None), causes, fitted))
     return kept[key]
 
-def _explains(sheet, answers, causes, fitted, paper, trace):
+def _explains(desk, answers, causes, fitted, paper, trace):
     "Whether mistakes give these answers, with a pencil or with all digits kept"
-    digits = sheet.settings['digits']
     for name, value in _pass(paper, trace, causes, fitted):
-        if name not in answers or _near(answers[name], value, digits): continue
-        full = _unrounded(sheet, causes, fitted)[name]
-        if not _near(answers[name], full, digits): return False
+        if name not in answers or _agrees(answers[name], value, desk.digits): continue
+        full = _unrounded(desk, causes, fitted)[name]
+        if not _agrees(answers[name], full, desk.digits): return False
     return True
 
-def _causes(sheet, answers, verdicts):
+def _causes(desk, answers, verdicts):
     "Every mistake that gives all answers from the backward pass on; none if those are sound"
-    later = {name: a for name, a in answers.items() if name not in sheet._desk.early}
+    later = {name: a for name, a in answers.items() if name not in desk.early}
     if all(verdicts[name] != 'wrong' for name in later): return []
-    paper, trace = _start(sheet, {**sheet._desk.printed, **answers}, sheet.settings['digits'])
+    paper, trace = _start(desk, {**desk.printed, **answers}, desk.digits)
     right, found = dict(_pass(paper, trace, (), {})), {}
-    for m, layers, fitted in hypotheses(sheet, _read_off(sheet, later, right)):
+    for m, layers, fitted in hypotheses(desk.sheet, _read_off(desk, later, right)):
         if m.name in found or m.fits == 'factor' and found: continue
-        if _explains(sheet, later, [(m, layers)], fitted, paper, trace):
+        if _explains(desk, later, [(m, layers)], fitted, paper, trace):
             found[m.name] = Cause(((m, layers),), fitted)
     return list(found.values())
+
+# %% ../nbs/16_worksheets.ipynb #df3a4145
+@dataclass(frozen=True, eq=False)
+class _Reading:
+    "A way in which a learner may have read or worked the whole sheet"
+    kind:str # 'own': as the sheet means it; 'convention', 'numbering' or 'slip'
+    said:str # in words
+    desk:_Desk # its lines
+    boxes:dict # box -> the box whose number stands there, where that is another
+    factors:dict # kind of line -> by what the learner's numbers are multiplied
+    def factor(self, box): return self.factors.get(self.desk.kinds[box], 1)
+    def expected(self, box):
+        "What the learner writes there, with all digits kept"
+        return self.desk.exact[self.boxes.get(box, box)]*self.factor(box)
+    def meant(self, answers):
+        "A learner's answers as the lines have them"
+        return {self.boxes.get(n, n): v/self.factor(n) for n, v in answers.items()}
+
+def _own_reading(sheet): return _Reading('own', '', sheet._desk, {}, {})
+
+def _scalings(desk, answers):
+    "(kind -> factor) of every convention about signs, or about where the mean over rows is taken"
+    printed, asked = [{desk.kinds[n] for n in names} for names in (desk.printed, answers)]
+    groups = [g for g in (('dA',), ('delta',), ('dW', 'db')) if {*g} & asked and not {*g} & printed]
+    n = len(desk.sheet.X)
+    means = [1, n] if n > 1 and {'dW', 'db', 'p'} & asked and not {'dA', 'delta'} & printed else [1]
+    for mean, signs in product(means, product((1, -1), repeat=len(groups))):
+        factors = {k: s*(1 if k in ('dW', 'db') else mean)
+                   for g, s in zip(groups, signs) for k in g}
+        if any(f != 1 for f in factors.values()): yield factors
+
+def _scaled(reading, factors):
+    "The same, with a convention about signs or means"
+    words = dict(dA="slopes in the outputs", delta='deltas', dW='gradients', db='gradients')
+    turned = list(dict.fromkeys(words[k] for k, f in factors.items() if f < 0))
+    said = [reading.said] if reading.said else []
+    if turned: said.append(f'your {" and ".join(turned)} have the other sign')
+    if any(abs(f) > 1 for f in factors.values()): said.append(
+        'your deltas are those of each row by itself, and the mean is taken in the gradients')
+    kind = 'convention' if reading.kind == 'own' else reading.kind
+    return replace(reading, kind=kind, said='; '.join(said), factors=factors)
+
+# %% ../nbs/16_worksheets.ipynb #b43cc2b5
+def _ruled(desk, names, change):
+    "A desk on which the rule of some lines is changed: `change` makes a rule of rule and names"
+    rules = {n: change(desk.rules[n], [*desk.takes[n]]) for n in names}
+    return replace(desk, rules={**desk.rules, **rules}, key=None, exact=None)
+
+def _instead(number, where):
+    "A change of rule: this number, for what `where` says of its name"
+    def change(rule, names):
+        return lambda *vs: rule(*(number if where(n) else v for n, v in zip(names, vs)))
+    return change
+
+def _adding(rule, names):
+    old = next(i for i, n in enumerate(names) if n != 'lr' and n[:3] != 'dE/')
+    return lambda *vs: 2*vs[old] - rule(*vs)   # w + lr*g, for w - lr*g
+
+def _slips(desk):
+    "(in words, desk) of slips that are made throughout"
+    moved = [n for n, kind in desk.kinds.items() if kind == 'p']
+    sums = {l: [n for (kind, _, k, _), n in desk.names.items() if kind == 'z' and k == l]
+            for l in range(len(desk.net))}
+    forgets = _instead(0., lambda n: n[0] == 'b')
+    if desk.sheet.settings['biases'] != 'absent':
+        every = [n for names in sums.values() for n in names]
+        yield 'the bias is forgotten in every net input', _ruled(desk, every, forgets)
+        if len(sums) > 1: yield from ((f'the bias is forgotten in the net inputs of layer {l+1}',
+                                       _ruled(desk, names, forgets)) for l, names in sums.items())
+    yield 'the update adds where it must subtract', _ruled(desk, moved, _adding)
+    yield ('the learning rate is left out of the update',
+           _ruled(desk, moved, _instead(1., lambda n: n == 'lr')))
+    biases = [n for n in moved if n[0] == 'b']
+    yield ('the biases are left as they were in the update',
+           _ruled(desk, biases, _instead(0., lambda n: n == 'lr')))
+
+# %% ../nbs/16_worksheets.ipynb #94ec542b
+def _orders(n, most):
+    "Orders in which so many units may be counted: each, where they are few"
+    if n <= 3 and most == 'each': return [*permutations(range(n))]
+    return [tuple(range(n)), tuple(reversed(range(n)))][:1 if most == 'one' else 2]
+
+def _ways(widths, layered):
+    "For each layer (whether row by row, order of what comes in, order of its neurons), a list"
+    for most in ('each', 'two', 'one'):
+        ways = [[(rows, a, b) for rows in (False, True) for a in _orders(n, most)
+                 for b in _orders(m, most) if not rows or n > 1 < m and (n == m or not layered)]
+                for n, m in zip(widths, widths[1:])]
+        if math.prod(map(len, ways)) <= 300: break   # so many can be tried in a moment
+    return islice(product(*ways), 300)
+
+def _countings(widths, layered):
+    "(how many liberties it takes, words, [(layer, i, j), ...]): orders to count weights in"
+    for way, back in product(_ways(widths, layered), [False] if layered else [False, True]):
+        counted = [[(l, i, j) for i in a for j in b] if rows else [(l, i, j) for j in b for i in a]
+                   for l, (rows, a, b) in enumerate(way)]
+        order = [at for layer in (reversed(counted) if back else counted) for at in layer]
+        yield *_way_in_words(way, widths, back), order
+
+def _way_in_words(way, widths, back):
+    rows = [l for l, (by_rows, *_) in enumerate(way) if by_rows]
+    could = [l for l, (n, m) in enumerate(zip(widths, widths[1:])) if n > 1 and m > 1]
+    moved = sum([*a] != sorted(a) for _, *ab in way for a in ab)
+    said = ['from the last layer to the first']*back
+    where = '' if rows == could else f' in {_several("layer", [str(l + 1) for l in rows])}'
+    if rows: said.append(f'row by row{where}, not neuron by neuron')
+    if moved: said.append('neurons or inputs in another order')
+    return 2*moved + len(rows) + back, ', '.join(said)
+
+# %% ../nbs/16_worksheets.ipynb #15cd9360
+def _parameter_names(desk):
+    "(layer, i, j) -> name of the weight there; (layer, j) -> name of the bias"
+    return {(l, *index): name[4:] for (kind, _, l, index), name in desk.names.items()
+            if kind in ('dW', 'db')}
+
+def _everywhere(renamed):
+    "Names of parameters as names of all lines about them"
+    return {f(old): f(new) for old, new in renamed.items()
+            for f in (str, "{}'".format, 'dE/d{}'.format)}
+
+def _renumbered(desk, renamed):
+    "The desk of one who has other names for the weights: {the sheet's: the learner's}"
+    given = {name.plain: float(v) for name, v in desk.sheet.explanation.given}
+    new = _everywhere(renamed)
+    def say(name): return new.get(name, name)
+    takes = {say(n): {say(m): given.get(say(m), v) for m, v in numbers.items()}
+             for n, numbers in desk.takes.items()}
+    called, net = _parameter_names(desk), []
+    for l, layer in enumerate(desk.net):
+        W = [[given[say(called[l, i, j])] for j in range(layer.W.shape[1])]
+             for i in range(len(layer.W))]
+        net.append(replace(layer, W=W))
+    return replace(desk, net=net, names={at: say(n) for at, n in desk.names.items()},
+                   takes=takes, rules={say(n): rule for n, rule in desk.rules.items()},
+                   key=None, exact=None)
+
+def _numberings(desk):
+    "(in words, {the sheet's name of a weight or a bias: the learner's}), the plain ones first"
+    widths, called, seen = desk.sheet.settings['widths'], _parameter_names(desk), set()
+    flat = [called[l, i, j] for l, (n, m) in enumerate(zip(widths, widths[1:]))
+            for j in range(m) for i in range(n)]
+    layered = desk.sheet.settings['names'] == 'layered'
+    countings = sorted(_countings(widths, layered), key=lambda c: c[0])
+    for _, said, order in countings:
+        renamed = {called[at]: name for at, name in zip(order, flat) if called[at] != name}
+        if renamed and (key := tuple(sorted(renamed.items()))) not in seen:
+            seen.add(key)
+            yield said, renamed
+
+# %% ../nbs/16_worksheets.ipynb #4de51048
+def _swapped(desk):
+    "(in words, {box: the box whose number stands there}): hidden units that changed places"
+    for l, width in enumerate(desk.sheet.settings['widths'][1:-1]):
+        for order in _orders(width, 'each')[1:]:
+            def moved(at):
+                kind, t, k, index = at
+                if k == l and kind != 'e': return kind, t, k, (*index[:-1], order[index[-1]])
+                if k == l + 1 and kind in ('dW', 'p') and len(index) == 2:
+                    return kind, t, k, (order[index[0]], index[1])
+                return at
+            boxes = {desk.names[moved(at)]: name for at, name in desk.names.items()}
+            for kinds in (desk.kinds.values(), ('z', 'a', 'dA', 'slope', 'delta')):
+                yield (f'the neurons of layer {l+1} have changed places', {
+                    box: name for box, name in boxes.items()
+                    if box != name and desk.kinds[box] in kinds})
+
+def _readings(sheet):
+    "Every reading of a sheet but its own, the simple ones first"
+    desk = sheet._desk
+    yield from (_Reading('slip', said, other, {}, {}) for said, other in _slips(desk))
+    numberings = [*_numberings(desk)]
+    for said, renamed in numberings:
+        biases = _with_biases(desk, renamed)
+        for new in [renamed, *([biases] if biases else [])]:
+            yield _Reading('numbering', said, _renumbered(desk, new), {}, {})
+    yield from (_Reading('numbering', said, desk, boxes, {}) for said, boxes in _swapped(desk))
+    for said, renamed in numberings:
+        boxes = {new: old for old, new in _everywhere(renamed).items() if new in desk.kinds}
+        yield _Reading('numbering', f'{said} in the boxes', desk, boxes, {})
+
+def _with_biases(desk, renamed):
+    "The same numbering, where the biases of a hidden layer have gone with its weights; or None"
+    called = _parameter_names(desk)
+    at = {name: place for place, name in called.items()}
+    out = dict(renamed)
+    for l, width in enumerate(desk.sheet.settings['widths'][1:-1]):
+        if (l, 0) not in called: return None
+        to = [{at[renamed.get(called[l, i, j], called[l, i, j])][0::2]
+               for i in range(len(desk.net[l].W))} for j in range(width)]
+        if all(len(t) == 1 and min(t)[0] == l for t in to): out |= {
+            called[l, j]: called[l, min(t)[1]] for j, t in enumerate(to) if min(t)[1] != j}
+    return out if out != renamed else None
 
 # %% ../nbs/16_worksheets.ipynb #4830561f
 @dataclass(frozen=True, eq=False)
@@ -865,14 +1105,15 @@ class Marking:
     "A learner's answers, marked: a table in a notebook, aligned text in a terminal"
     sheet:Worksheet
     answers:dict # name -> number, of what was answered
-    verdicts:dict # name -> 'right', 'carried', 'wrong' or 'missing'
+    verdicts:dict # name -> 'right', 'carried', 'rounded', 'wrong' or 'missing'
     own:dict # name -> what the line's rule gives on the learner's own numbers
     causes:list # each a `Cause`: a mistake that gives all answers from the backward pass on
     notes:list # sentences, Markdown
+    reading:str='' # in words, how the answers were read, if not as the sheet means them
     @property
     def points(self):
-        "One for each answer that is right, or rightly carried on"
-        return sum(v in ('right', 'carried') for v in self.verdicts.values())
+        "One for each answer that is right, rightly carried on, or right to fewer digits"
+        return sum(v in ('right', 'carried', 'rounded') for v in self.verdicts.values())
     @property
     def score(self):
         "The share of all points"
@@ -895,7 +1136,9 @@ def _row(marking, name, verdict):
     sheet, digits = marking.sheet, marking.sheet.settings['digits']
     def text(value): return f'{_rounded(value, digits):.{digits}g}'
     came = f'{marking.answers[name]:.12g}' if name in marking.answers else ''
-    own = text(marking.own[name]) if verdict in ('carried', 'wrong') else ''
+    answer, own = marking.answers.get(name), ''
+    other = verdict == 'right' and not _near(answer, sheet.blanks[name], digits)
+    if verdict in ('carried', 'wrong') or other: own = text(marking.own[name])
     return [str(sheet.number(name)), name, came, verdict, text(sheet.blanks[name]), own]
 
 # %% ../nbs/16_worksheets.ipynb #6d790c08
@@ -915,9 +1158,10 @@ def _misconception(causes):
     return ('All answers from the backward pass on are what this gives: '
             f'{named}{same}. Cure: {cures}.')
 
-def _remarks(sheet, verdicts, causes):
-    "What a teacher would write beneath"
-    wrong, carried = [[n for n, v in verdicts.items() if v == w] for w in ('wrong', 'carried')]
+def _remarks(sheet, verdicts, causes, but=()):
+    "What a teacher would write beneath; `but`: wrong boxes of which all is said"
+    wrong, carried = [[n for n, v in verdicts.items() if v == w and n not in but]
+                      for w in ('wrong', 'carried')]
     slips = [name for name in wrong if name in sheet._desk.early]
     rest = [name for name in wrong if name not in slips]
     if slips: yield f'A slip before the backward pass: {_boxes(sheet, slips)}.'
@@ -926,12 +1170,121 @@ def _remarks(sheet, verdicts, causes):
     elif rest: yield ('No single mistake of the catalogue gives all answers from the backward pass '
                       f'on. Wrong by their own rule: {_boxes(sheet, rest)}.')
 
+def _about_digits(marked, answers):
+    "What is said of answers with too few digits"
+    sheet, digits = marked.reading.desk.sheet, marked.reading.desk.digits
+    few = [n for n, v in marked.verdicts.items() if v == 'rounded']
+    if few: yield (f'Fewer digits than the {digits} that are asked for, and right as far as they '
+                   f'go: {_boxes(sheet, few)}. They count.')
+    one = [n for n, v in marked.verdicts.items() if v == 'wrong' and any(
+        _short(answers[n], v, digits, 1) for v in (marked.reading.expected(n), sheet.blanks[n]))]
+    if one: yield f'Right to one digit, which is too few to count: {_boxes(sheet, one)}.'
+
+def _about_reading(marked, first):
+    "What is said of a reading that is not the sheet's own"
+    reading, sheet = marked.reading, first.reading.desk.sheet
+    if reading.kind == 'slip': return (
+        f'**{reading.said[0].upper()}{reading.said[1:]}**: one slip, which costs the point of '
+        f'{_boxes(sheet, marked.paid)}; where it comes again, it counts as carried on.')
+    if reading.kind == 'convention':
+        adds = any(k == 'p' for k in map(reading.desk.kinds.get, marked.answers))
+        turned = any(f < 0 for f in reading.factors.values())
+        update = ', and your update adds' if adds else ''
+        unless = '' if adds else ', as long as the update adds'
+        return (f'**{reading.said[0].upper()}{reading.said[1:]}{update*turned}**: a convention, not '
+                f'a mistake{unless*turned}. The sheet means it otherwise; read so, the answers count.')
+    also = '' if not first.causes or first.early_wrong() else (
+        ' (The same answers would come from: ' + ', or '.join(map(_on_sheet, first.causes)) + '.)')
+    return (f'**Your numbering is another one**: {reading.said}{_whereto(reading)}. The drawing has '
+            f'it otherwise; read so, the answers count.{also}')
+
+def _whereto(reading):
+    "Where the weights lead that this numbering has elsewhere"
+    desk, units = reading.desk, _units(reading.desk.sheet)
+    if reading.boxes: return ''
+    own, here = _parameter_names(desk.sheet._desk), _parameter_names(desk)
+    moved = {here[at]: at for at in here if len(at) == 3 and here[at] != own[at]}
+    ways = [f'{name} from {units[l][i]} to {units[l+1][j]}' for name, (l, i, j) in
+            ((name, moved[name]) for name in own.values() if name in moved)]
+    return f' ({", ".join(ways[:6])}{", ..."*(len(ways) > 6)})'
+
 # %% ../nbs/16_worksheets.ipynb #1625a52a
+@dataclass(eq=False)
+class _Marked:
+    "Answers marked under one reading"
+    reading:_Reading
+    answers:dict # as this reading has them
+    verdicts:dict # box -> verdict
+    own:dict # box -> what the rule gives on the learner's numbers, as the learner would write it
+    line_verdicts:dict # the same as `verdicts`, by the reading's names
+    paid:list # boxes that pay for a slip that is made throughout
+    @cached_property
+    def causes(self): return _causes(self.reading.desk, self.answers, self.line_verdicts)
+    def count(self, verdict): return sum(v == verdict for v in self.verdicts.values())
+    def early_wrong(self):
+        return any(v == 'wrong' and n in self.reading.desk.early for n, v in self.line_verdicts.items())
+
+def _marked(reading, answers):
+    reading = replace(reading, desk=reading.desk.with_key())
+    meant = reading.meant(answers)
+    verdicts, own = _verdicts(reading.desk, meant)
+    there = {box: reading.boxes.get(box, box) for box in reading.desk.sheet.blanks}
+    return _Marked(reading, meant, {box: verdicts.get(n, 'missing') for box, n in there.items()},
+                   {box: own[n]*reading.factor(box) for box, n in there.items()}, verdicts, [])
+
+def _agreeing(expected, digits, answers, share=0.):
+    "How many answers are what each reading expects, at first sight: to three units, or to a share"
+    E = np.abs(expected)
+    with np.errstate(all='ignore'): unit = 10.**(np.floor(np.log10(E)) - digits + 1)
+    return (np.abs(answers - expected) <= np.maximum(3*unit, share*E)).sum(1)   # (readings,)
+
+def _candidates(first, answers):
+    "Readings under which more answers agree than under the sheet's own, at first sight"
+    desk, readings, E = first.reading.desk, first.reading.desk.sheet._readings, first.reading.desk.sheet._expected
+    given, found = np.array([answers.get(n, math.nan) for n in desk.sheet.blanks]), []
+    close, rough = (_agreeing(E[:1], desk.digits, given, share)[0] for share in (0., .3))
+    for factors in [{}, *_scalings(desk, answers)]:
+        F = np.array([factors.get(desk.kinds[n], 1) for n in desk.sheet.blanks])
+        gain = _agreeing(E*F, desk.digits, given) - close - 1
+        gain[0] = _agreeing(E[:1]*F, desk.digits, given, .3)[0] - rough
+        found += [(g, k, factors) for k, g in enumerate(gain) if g > 0]
+    found = sorted(found, key=lambda f: (-f[0], f[1]))[:6]
+    return [_scaled(readings[k], f) if f else readings[k] for _, k, f in found]
+
+# %% ../nbs/16_worksheets.ipynb #b4ef67e8
+def _is_better(new, first):
+    "Whether a reading explains the answers, and the sheet's own does not do so as well"
+    wrong, gain = new.count('wrong'), new.count('right') - first.count('right')
+    slip, signs = new.reading.kind == 'slip', new.reading.kind == 'convention'
+    if wrong + slip >= first.count('wrong') or gain < (1 if signs and not wrong else 2): return False
+    if first.causes and not first.early_wrong() and (wrong or slip): return False
+    alone = wrong <= 2 and gain >= 6 and wrong + 2 <= first.count('wrong')
+    return not wrong or alone or bool(new.causes) and not new.early_wrong()
+
+def _best(sheet, answers):
+    "The answers marked as the sheet means them, and under the reading that explains them best"
+    first = _marked(_own_reading(sheet), answers)
+    if not first.count('wrong'): return first, first
+    better = [new for new in (_marked(r, answers) for r in _candidates(first, answers))
+              if _is_better(new, first)]
+    return first, min(better, key=lambda new: new.count('wrong'), default=first)
+
+def _charged(marked, first):
+    "A slip that is made throughout: its first box is wrong, the others are carried on"
+    changed = [n for n, v in marked.verdicts.items()
+               if v == 'right' and first.verdicts[n] == 'wrong']
+    again = [n for n, v in marked.verdicts.items() if v == 'right' and first.verdicts[n] != v]
+    verdicts = {**marked.verdicts, **dict.fromkeys(again, 'carried'), changed[0]: 'wrong'}
+    return replace(marked, verdicts=verdicts, paid=changed[:1])
+
+@np.errstate(all='ignore')   # numbers too large are a learner's
 def _mark(sheet, answers, notes):
-    verdicts, own = _verdicts(sheet, answers)
-    causes = _causes(sheet, answers, verdicts)
-    notes = [*_remarks(sheet, verdicts, causes), *notes]
-    return Marking(sheet, answers, verdicts, own, causes, notes)
+    first, best = _best(sheet, answers)
+    if best.reading.kind == 'slip': best = _charged(best, first)
+    said = [] if best is first else [_about_reading(best, first)]
+    remarks = [*_remarks(sheet, best.verdicts, best.causes, best.paid), *_about_digits(best, answers)]
+    return Marking(sheet, answers, best.verdicts, best.own, best.causes, [*said, *remarks, *notes],
+                   best.reading.said)
 
 def mark(answers:dict, # name or number of a box -> number, or text such as '1/8'
          seed:int, # of the sheet
