@@ -29,6 +29,8 @@ from backprop_book.network import Layer, parameters, random_network
 from backprop_book.transfer import Transfer, fold, identity, leaky_relu, relu, sigmoid, softplus, tanh
 from backprop_book.written_out import derive, train, write
 
+pytestmark = pytest.mark.filterwarnings('ignore:.*takes logits:UserWarning')  # any transfer meets any loss here
+
 NUMBA = pytest.param(True, marks=pytest.mark.needs('numba and SciPy'))
 OPTIMIZERS = [0.1, momentum(0.05), nesterov(0.05), rmsprop(0.01), adam(0.01)]
 SWISH = Transfer('swish', 'z/(1 + exp(-z))', '(1 + exp(-z) + z*exp(-z))/(1 + exp(-z))**2',
