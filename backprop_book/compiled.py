@@ -129,6 +129,8 @@ def train(net:list, # the layers, input side first: of any size, but made for na
           rng=None, # Generator or RandomState to shuffle with
           shuffle:bool=True, # a new order of rows every epoch, or always that of X
           progress:bool=None): # a bar: always, never, or (None) once a run has lasted two seconds
-    "What `descent.train` returns and raises, compiled by numba; ImportError without it or SciPy"
+    """What `descent.train` returns and raises, compiled by numba; ImportError without it or SciPy.
+
+    A network that is not free (`is_free`) is trained as `descent.train` does it."""
     return _train(net, X, Y, loss, optimizer, epochs, batch_size, rng, shuffle, progress,
                   bool(_numba_and_scipy()), _any_shape, _code)

@@ -14,7 +14,7 @@ import numpy as np
 from tqdm import tqdm
 
 from .loss import Loss
-from .network import Layer, _input, forward, loss_and_grads, parameters
+from .network import Layer, _input, check_grads, forward, loss_and_grads, parameters, settle, warn_if_squashed_twice
 
 # %% ../nbs/09_descent.ipynb #a7845510
 def _number(value, name, fits, expected, kind=Real):
@@ -34,22 +34,15 @@ def _generator(rng):
     if hasattr(rng, 'permutation'): return rng
     raise TypeError(f'rng must be a Generator, such as np.random.default_rng(0), got {rng!r}')
 
-def _check_grads(net, grads):
-    if len(grads) != len(net):
-        raise ValueError(f'{len(grads)} gradients for {len(net)} layers: give one Grad a layer')
-    for i, (l, g) in enumerate(zip(net, grads)):
-        shapes, expected = (g.W.shape, g.b.shape), (l.W.shape, l.b.shape)
-        if shapes != expected:
-            raise ValueError(f'layer {i}: W and b have shapes {expected}, their gradients {shapes}')
-
 # %% ../nbs/09_descent.ipynb #b931efff
 def sgd_step(net:list, # the layers, input side first
              grads:list, # one `Grad` a layer
              lr:float): # learning rate, above 0
     "One step of gradient descent: a new network; ValueError where `grads` or `lr` do not fit"
     lr = _positive(lr, 'lr')
-    _check_grads(net, grads)
-    return [Layer(l.W - lr*g.W, l.b - lr*g.b, l.transfer) for l, g in zip(net, grads)]
+    check_grads(net, grads)
+    moved = [Layer(l.W - lr*g.W, l.b - lr*g.b, l.transfer) for l, g in zip(net, grads)]
+    return settle(net, moved)    # what is frozen, shared or tied stays so
 
 # %% ../nbs/09_descent.ipynb #2889a6c8
 def minibatches(n:int, # rows in the data set
@@ -136,13 +129,13 @@ def optimizer_step(net:list, # the layers, input side first
                    optimizer, # an `Optimizer`, or a number: the learning rate of `sgd`
                    memory=None): # what the last step returned beside its network; None at first
     "One step of `optimizer` in every weight and bias: the new network, and what to remember"
-    _check_grads(net, grads)
+    check_grads(net, grads)
     optimizer = _optimizer(optimizer)
     if memory is None: memory = [(optimizer.start(l.W), optimizer.start(l.b)) for l in net]
     moved = [(optimizer.update(l.W, g.W, mem_W), optimizer.update(l.b, g.b, mem_b))
              for l, g, (mem_W, mem_b) in zip(net, grads, memory, strict=True)]
-    net = [Layer(W, b, l.transfer) for l, ((W, _), (b, _)) in zip(net, moved)]
-    return net, [(mem_W, mem_b) for (_, mem_W), (_, mem_b) in moved]
+    free = [Layer(W, b, l.transfer) for l, ((W, _), (b, _)) in zip(net, moved)]
+    return settle(net, free), [(mem_W, mem_b) for (_, mem_W), (_, mem_b) in moved]
 
 # %% ../nbs/09_descent.ipynb #8792148c
 class _Stopped:
@@ -173,6 +166,7 @@ def _training_data(net, X, Y, loss):
         raise TypeError(f'loss must be a Loss, see backprop_book.loss, got {loss!r}')
     X = _input(net, X)
     A = np.zeros((len(X), len(net[-1].b)), np.result_type(*(l.W for l in net)))
+    warn_if_squashed_twice(net, loss)
     return X, loss.check(A, Y)[1]    # zeros: overflow is the loop's to report
 
 def _batches(n, size, rng, shuffle):
@@ -230,7 +224,9 @@ def train(net:list, # the layers, input side first
           rng=None, # Generator or RandomState to shuffle with
           shuffle:bool=True, # a new order of rows every epoch, or always that of X
           progress:bool=None): # a bar: always, never, or (None) once a run has lasted two seconds
-    "Trained network, and losses on all rows; may raise `TrainingDiverged`, `TrainingInterrupted`"
+    """Trained network, and losses on all rows; may raise `TrainingDiverged`, `TrainingInterrupted`.
+
+    What is frozen, shared or tied stays so. Warns where the output is `squashed_twice`."""
     optimizer, epochs = _optimizer(optimizer), _count(epochs, 'epochs', 0)
     with np.errstate(all='ignore'):    # what is not finite is found by name, not by warning
         X, Y = _training_data(net, X, Y, loss)

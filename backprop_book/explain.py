@@ -369,6 +369,7 @@ class _Latex(LatexPrinter):
 def _bare(text):
     "Without brackets in brackets: exp((-2)), and without those of an exponent"
     text = re.sub(r'\(\((-[^()]*)\)\)', r'(\1)', text)
+    text = re.sub(r'\\left\(\\left\((-[^()]*)\\right\) ?\\right\)', r'\\left(\1\\right)', text)
     text = re.sub(r'\^\{\\left\((-[^()]*)\\right\)\}', r'^{\1}', text)
     power = r'\\left\((\d[\d.]* \\times 10\^\{-?\d+\})\\right\)'
     text = re.sub(r'\\sqrt\{' + power + r'\}', r'\\sqrt{\1}', text)
@@ -717,6 +718,14 @@ def _brief(e, value):
     text = text_of(value, min(e.digits, 3), e.exact)
     return text if not e.exact or len(text) < 9 else f'\u2248{text_of(value, 3)}'
 
+def _neuron_names(N, l, j, x, y):
+    "Name in the circle; names of bias and target below it"
+    name, below = N.unit(l, j), []
+    yield _Text(name, x, y, name, 'name')
+    if l >= 0 and N.biases != 'absent': below += [N.b(l, j).plain]
+    if l == len(N.widths) - 2: below += [f'target y_{name}']
+    for k, text in enumerate(below): yield _Text(text, x, y + _RADIUS + 13 + 19*k, name)
+
 def _neuron_texts(e, l, j, x, y):
     "Name and output in the circle; bias, delta and target below it"
     p, N = e.passes[0], e._names
@@ -761,10 +770,11 @@ def _least_crowded(choices, texts, spots, lines):
     hits, _, best = min((*faults(choice), i) for i, choice in enumerate(choices))
     return choices[best], hits
 
-def _labelled(e, columns, step, values):
+def _labelled(e, columns, step, values, numbers):
     "Places and texts for a distance between layers, and how many overlaps are left"
     spots = {at: np.array(spot) for at, spot in _spots(columns, step).items()}
-    texts = [text for (l, j), spot in spots.items() for text in _neuron_texts(e, l, j, *spot)]
+    def told(*at): return _neuron_texts(e, *at) if numbers else _neuron_names(e._names, *at)
+    texts = [text for at, spot in spots.items() for text in told(*at, *spot)]
     edges = [(l, i, j) for l, j in spots for m, i in spots if l >= 0 and m == l - 1]
     ways = {(l, i, j): np.linspace(spots[l-1, i], spots[l, j], 40) for l, i, j in edges}
     clashes, middles = 0, np.array([*spots.values()])
@@ -777,27 +787,27 @@ def _labelled(e, columns, step, values):
         texts, clashes = texts + best, clashes + hits
     return spots, edges, texts, clashes
 
-def _picture(e):
+def _picture(e, numbers=True):
     "Neurons, arrows and texts, so far apart that no text overlaps another; and the size"
     columns = _columns(e)
     high = max(map(len, columns))
     steps = range(max(240, 85*high), 600, 40)
-    tries = [(True, step) for step in steps if high <= 3] + [(False, step) for step in steps]
-    for values, step in tries:
-        spots, edges, texts, clashes = _labelled(e, columns, step, values)
+    tries = [(True, step) for step in steps if high <= 3 and numbers]
+    for values, step in [*tries, *((False, step) for step in steps)]:
+        spots, edges, texts, clashes = _labelled(e, columns, step, values, numbers)
         if not clashes: break
     size = 140 + step*len(e.net), _ROW*high + 20
     texts += [_Text(f'{len(column)} of {width}', 50 + step*l, size[1] - 14)
               for l, (column, width) in enumerate(zip(columns, e._names.widths))
               if len(column) < width]
     return SimpleNamespace(size=size, neurons=[*spots.values()], texts=texts,
-                           arrows=[*_arrows(e, spots, edges, {text.of for text in texts})])
+                           arrows=[*_arrows(e, spots, edges, {t.of for t in texts}, numbers)])
 
-def _arrows(e, spots, edges, labelled):
+def _arrows(e, spots, edges, labelled, back):
     for l, i, j in edges:
         known = e._names.W(l, i, j).plain in labelled
-        yield _arrow('on' if known else 'faint', spots[l-1, i], spots[l, j])
-        if known and e.passes[0].dW: yield _arrow('back', spots[l, j], spots[l-1, i])
+        yield _arrow('on' if known or not back else 'faint', spots[l-1, i], spots[l, j])
+        if known and back and e.passes[0].dW: yield _arrow('back', spots[l, j], spots[l-1, i])
 
 def _arrow(kind, a, b):
     "From rim to rim, and a little to the left, so that the way back is seen beside it"
@@ -849,8 +859,9 @@ def _svg(picture, about):
 # %% ../nbs/12_your_network.ipynb #d3443c66
 def _tex(text):
     "Text for LaTeX"
-    said = {'\\': r'\textbackslash{}', '^': r'\^{}', '~': r'\~{}', '\u2248': r'$\approx$'}
-    return re.sub(r'[\\{}$&#%_^~\u2248]', lambda m: said.get(m[0], '\\' + m[0]), text)
+    said = {'\\': r'\textbackslash{}', '^': r'\^{}', '~': r'\~{}', '\u2248': r'$\approx$',
+            '<': '$<$', '>': '$>$', "'": "{'}"}
+    return re.sub(r'[\\{}$&#%_^~<>\'\u2248]', lambda m: said.get(m[0], '\\' + m[0]), text)
 
 _TIKZ = r'''\definecolor{on}{HTML}{%s}\definecolor{back}{HTML}{%s}
 \begin{tikzpicture}[scale=%.2f,transform shape,font=\scriptsize,
@@ -907,6 +918,11 @@ class Explanation:
         "The network, with the numbers of the first pass"
         picture = _picture(self)
         return Drawing(_svg(picture, f'{self.title} {_about(self)}'), _tikz(picture))
+    @functools.cached_property
+    def sketch(self):
+        "The network with names alone, for whoever is to find the numbers"
+        picture = _picture(self, numbers=False)
+        return Drawing(_svg(picture, 'The network, with the names of its parts'), _tikz(picture))
     def _asked(self, unit): return unit in (self.settings['only'] or [])
     def __getitem__(self, name):
         "The line that computes this; KeyError if none does"
@@ -995,18 +1011,26 @@ _TEX_HEAD = r'''\documentclass{article}
 \usepackage{tikz}
 \usepackage[a4paper,margin=2.4cm]{geometry}
 \setlength{\parindent}{0pt}
-\allowdisplaybreaks
 \raggedbottom
 \begin{document}
 '''
 
+_HALF_A_PAGE = 2000   # characters
+
+def _is_long(line):
+    "Whether it holds fractions longer than a row"
+    return line.exact and max(map(len, line.steps())) >= 90
+
 def _tex_line(line):
     "A step as an equation; with fractions longer than a line, as text that breaks anywhere"
-    if not line.exact or max(map(len, line.steps())) < 90:
+    if not _is_long(line):
         return rf'\begin{{align*}}{line.equation(70)}\end{{align*}}'
     rows = [line.symbols(True), *map(_breaking, line.steps()[1:])]
-    return '\n'.join(['', rf'${line.name.latex}$', *(rf'\par\hangindent=2em ${{}}= {row}$'
-                                                     for row in rows), r'\par\bigskip'])
+    rows = '\n'.join(rf'\par\hangindent=2em ${{}}= {row}$' for row in rows)
+    if max(map(len, line.steps())) < _HALF_A_PAGE:   # else it may go on overleaf
+        rows = rf'\begin{{minipage}}[t]{{\linewidth}}\raggedright{rows}\end{{minipage}}'
+    return '\n'.join([r'\par\nopagebreak', rf'${line.name.latex}$', r'\par\nopagebreak', rows,
+                      r'\par\bigskip'])
 
 def _breaking(text):
     "Numbers as LaTeX in which a line may end after three digits"
@@ -1032,14 +1056,16 @@ _PAGE_CSS = '''
 body { background: var(--ground); color: var(--ink); font: 1rem/1.5 sans-serif; max-width: 46rem;
   margin: 0 auto; padding: 1rem; }
 svg :target text { font-weight: bold; text-decoration: underline; }
-@media print { details:not([open]) > * { display: block; } }
+@page { margin: 1.6cm; }
+@media print { :root { color-scheme: light; --ground: #fff; --ink: #000; --on: #0072b2;
+  --back: #d55e00; } body { max-width: none; padding: 0; font-size: 10.5pt; } }
 '''
 
 _CSS = '''
 .explained { max-width: 46rem;
   --page: var(--jp-layout-color0, var(--ground, transparent)); }
-.explained .scroll { overflow-x: auto; } .explained .given span { white-space: nowrap; }
-.explained svg { display: block; width: 100%; min-width: 34rem; height: auto; }
+.explained .given span, .explained math { white-space: nowrap; }
+.explained svg { display: block; width: 100%; height: auto; }
 .explained math { font-size: 1.15em; }
 .explained details > summary { display: list-item; list-style: disclosure-closed inside;
   cursor: pointer; font-size: 1.2em; margin: 1rem 0 .5rem; }
@@ -1049,18 +1075,63 @@ _CSS = '''
 .explained .step table { margin: 0; font-size: inherit; border: 0; }
 .explained .step tr { background: none !important; }
 .explained .step td { padding: .15rem .2rem; vertical-align: baseline; text-align: left; }
+.explained .step .long { overflow-wrap: anywhere; }
 .explained .step .drift { opacity: .7; }
+@media print {
+.explained { max-width: none; }
+.explained details:not([open]) > * { display: block; }
+.explained details::details-content { content-visibility: visible !important;
+  block-size: auto !important; }
+.explained details > summary { list-style: none !important; break-after: avoid; }
+.explained .step, .explained svg { break-inside: avoid; overflow: visible; }
+.explained svg { max-height: 22cm; }
+.explained .step math { font-size: calc(1.15em*var(--fit, 1)); }
+.explained .step a { display: none; }
+}
 '''
 
 # %% ../nbs/12_your_network.ipynb #c7dda38f
+_PAPER = 66   # letters of mathematics that a row of A4 takes beside a name
+
 def _mathml(latex):
     from latex2mathml.converter import convert  # here: no other format needs it
     return convert(latex).replace('<math ', '<math displaystyle="true" ', 1)
 
+def _pieces(latex):
+    "LaTeX, cut before each plus and minus that stands in no bracket: there a row may end"
+    depth, cuts = 0, [0]
+    for m in re.finditer(r'[{(]|[})]| (?=[+-] )', latex):
+        if m[0] != ' ': depth += 1 if m[0] in '{(' else -1
+        elif not depth: cuts.append(m.start())
+    return [latex[a:b] for a, b in zip(cuts, [*cuts[1:], None])]
+
+def _breadth(latex):
+    "About how many letters wide it is set: a fraction as its wider half, an index smaller"
+    def smaller(m): return 'i'*round(.7*_width(m[1]))
+    def wider(m): return max(m[1], m[2], key=_width)
+    last = None
+    while last != latex:
+        last, latex = latex, re.sub(r'[_^]\{([^{}]*)\}', smaller, latex)
+        latex = re.sub(r'\\frac\{([^{}]*)\}\{([^{}]*)\}', wider, latex)
+    return _width(latex)
+
+def _html_step(step):
+    "A step as a cell; on paper smaller where a piece is wider than the paper"
+    first, *more = _pieces(f'= {step}')
+    widest = max(map(_breadth, [first, *more]))
+    fit = f' style="--fit:{_PAPER/widest:.2f}"'*(widest > _PAPER)
+    return f'<td{fit}>{" ".join(map(_mathml, [first, *("{}" + piece for piece in more)]))}</td>'
+
+def _html_steps(line):
+    "The steps as cells; a fraction longer than a row as text, which may be cut anywhere"
+    if not _is_long(line): return map(_html_step, line.steps(True))
+    first, *rest = line.steps()
+    rest = [html.escape(step.replace('*', ' \u00b7 ')) for step in rest]
+    return [_html_step(line.symbols(True)), *(f'<td class="long">= {step}</td>' for step in rest)]
+
 def _html_line(line, drawn):
     names = [_mathml(line.name.latex), *['']*2]
-    rows = [f'<tr><td>{name}</td><td>{_mathml("= " + step)}</td></tr>'
-            for name, step in zip(names, line.steps(True))]
+    rows = [f'<tr><td>{name}</td>{cell}</tr>' for name, cell in zip(names, _html_steps(line))]
     if line.drift(): rows.append('<tr><td></td><td class="drift">without rounding on the way: '
                                  f'{_mathml(latex_of(line.drift()))}</td></tr>')
     where = re.findall(r'(?:neuron|weight|loss of) ([^\s,]+(?:,\d+\])?)', line.place)
@@ -1083,7 +1154,7 @@ def _html_phases(e, drawn):
 def _html_body(e, title, svg, drawn=()):
     return '\n'.join([
         f'<style>{_CSS}</style><div class="explained">{title}<p>{html.escape(_setting(e))}</p>',
-        f'<p>{html.escape(e.rounding)}</p><div class="scroll">{svg}</div>',
+        f'<p>{html.escape(e.rounding)}</p>{svg}',
         f'<p>{html.escape(_about(e))}</p>', *_html_phases(e, drawn), '</div>'])
 
 def _in_jupyter(e):

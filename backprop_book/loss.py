@@ -33,6 +33,7 @@ class Loss:
     suits:Callable=np.isfinite # targets (n, n_out) -> True for each entry, or each row, that suits
     wants:str='finite numbers' # what suits, for the error message
     targets:tuple=(-1.5, 0., .25, 1.) # some that suit, for `certify` to try; of a whole row: rows
+    from_logits:bool=False # the predictions are logits, which the loss itself squashes
 
     def __call__(self, A, Y):
         "The loss of predictions `A` for targets `Y`, both (n, n_out), as a float"
@@ -91,14 +92,14 @@ logistic_loss = Loss('logistic_loss', 'y*log(1 + exp(-a)) + (1 - y)*log(1 + exp(
                      lambda A, Y: sigmoid(A) - Y,
                      lambda Y: (Y >= 0) & (Y <= 1), 'labels 0 and 1, or shares between '
                      '(labels -1 and +1: logistic_loss_pm1; any other numbers: squared_error)',
-                     (0., .25, 1.))
+                     (0., .25, 1.), from_logits=True)
 
 # %% ../nbs/03_losses.ipynb #b78eb34e
 logistic_loss_pm1 = Loss('logistic_loss_pm1', 'log(1 + exp(-y*a))', '-y/(1 + exp(y*a))',
                          lambda A, Y: np.logaddexp(0, -Y*A), lambda A, Y: -Y*sigmoid(-Y*A),
                          lambda Y: np.abs(Y) == 1, 'labels -1 and +1 (labels 0 and 1, or shares '
                          'between: logistic_loss; any other numbers: squared_error)',
-                         (-1., 1.))
+                         (-1., 1.), from_logits=True)
 
 # %% ../nbs/03_losses.ipynb #aace64fd
 def softmax(A): # logits, (n, K), or one row, (K,)
@@ -121,7 +122,7 @@ softmax_cross_entropy = Loss('softmax_cross_entropy', f'log({_sum}) - y1*a1 - y2
     lambda Y: (abs(Y.sum(1) - 1) < 1e-6) & (Y >= 0).all(1) & (Y.shape[1] > 1),
     'rows of two or more shares, none below 0, that sum to 1 '
     '(for class numbers c: np.eye(K)[c]; for one output: logistic_loss)',
-    ((1., 0., 0.), (0., 0., 1.), (.25, .25, .5)))
+    ((1., 0., 0.), (0., 0., 1.), (.25, .25, .5)), from_logits=True)
 
 # %% ../nbs/03_losses.ipynb #6a1fd07f
 def _in_sympy(loss):

@@ -24,8 +24,9 @@ from backprop_book.descent import (
     optimizer_step,
     sgd,
 )
+from .descent import train as train_layer_by_layer
 from .loss import Loss, squared_error
-from .network import _check_net, forward, parameters, with_parameters
+from .network import _check_net, forward, is_free, parameters, with_parameters
 from .transfer import GRID, identity
 
 # %% ../nbs/14_a_step_as_a_list.ipynb #13b59d8c
@@ -156,6 +157,9 @@ def _check_tape(net, loss):
     "Refuse what is no network, layers of several dtypes, and what is no loss"
     _check_net(net)
     if not isinstance(loss, Loss): raise TypeError(f'loss must be a Loss, got {loss!r}')
+    if not is_free(net):
+        raise ValueError('the list moves every number by itself, and some of this network are '
+                         'shared or fixed: give record free(net), or train it by train')
     for i, layer in enumerate(net):
         if layer.W.dtype != net[0].W.dtype:
             raise ValueError(f'layer {i} is {layer.W.dtype}, layer 0 {net[0].W.dtype}: one vector '
@@ -345,8 +349,14 @@ def train(net:list, # the layers, input side first, all of one dtype
           rng=None, # Generator or RandomState to shuffle with
           shuffle:bool=True, # a new order of rows every epoch, or always that of X
           progress:bool=None): # a bar: always, never, or (None) once a run has lasted two seconds
-    "`descent.train` from lists of NumPy calls: the same network, losses and errors, sooner"
+    """`descent.train` from lists of NumPy calls: the same network, losses and errors, sooner.
+
+    A network that is not free (`is_free`) is trained by `descent.train` itself."""
     optimizer, epochs = _optimizer(optimizer), _count(epochs, 'epochs', 0)
+    _check_net(net)
+    if not is_free(net):
+        return train_layer_by_layer(net, X, Y, loss, optimizer, epochs, batch_size, rng, shuffle,
+                                    progress)
     with np.errstate(all='ignore'):    # what is not finite is found by name, not by warning
         X, Y = _training_data(net, X, Y, loss)
         batches = _batches(len(X), batch_size, rng, shuffle)

@@ -21,10 +21,10 @@ import numpy as np
 
 from .check import Table
 from .diagnose import CATALOGUE, Cause, Mistake, Step, walk
-from .explain import _mathml, explain, latex_of
+from .explain import Name, explain, latex_of
 from .loss import Loss, logistic_loss, logistic_loss_pm1, softmax_cross_entropy, squared_error
 from .network import Layer, Trace, forward
-from .transfer import Transfer, identity, sigmoid, tanh
+from .transfer import Transfer, identity, read_formula, sigmoid, tanh
 
 # %% ../nbs/16_worksheets.ipynb #b87de6e1
 def _signed(rng, sizes, count):
@@ -184,16 +184,19 @@ class Worksheet:
     def number(self, name):
         "The number of a box, from 1; '' for a line without one"
         return [*self.blanks].index(name) + 1 if name in self.blanks else ''
+    def text(self, part='both'):
+        "Plain text, without the drawing; part: 'both', 'sheet' or 'key'"
+        return _text(self, part)
     def markdown(self, part='both'):
-        "Markdown with dollar mathematics; part: 'both', 'sheet' or 'key'"
+        "Markdown with dollar mathematics, the drawing in SVG"
         return _markdown(self, part)
     def latex(self, part='both'):
-        "A LaTeX document; it wants amsmath and geometry"
+        "A LaTeX document; it wants amsmath, geometry and TikZ"
         return _latex(self, part)
     def html(self, part='both'):
         "A page that stands alone and prints well; it asks for nothing from elsewhere"
         return _html(self, part)
-    def write(self, path, # its suffix says the format: .md, .tex or .html
+    def write(self, path, # its suffix says the format: .txt, .md, .tex or .html
               part='both', # or 'sheet', or 'key'
               overwrite=False): # an existing file
         "Write a file in UTF-8; ValueError for another suffix, FileExistsError for an existing file"
@@ -205,7 +208,7 @@ class Worksheet:
         "A `Marking` of a learner's answers, {name or number of a box: number}"
         return _mark(self, *read_answers(self, answers))
     def __repr__(self): return f'{self.title}, {len(self.blanks)} boxes'
-    def __str__(self): return self.markdown('sheet')
+    def __str__(self): return self.text('sheet')
     def _repr_markdown_(self):
         return (f'{self.markdown("sheet")}\n<details>\n<summary>The key</summary>\n\n'
                 f'{self.markdown("key")}\n</details>\n')
@@ -282,13 +285,138 @@ def worksheet(seed:int, # of the numbers: one seed, one sheet
     key = {l.name.plain: float(l.text(l.value)) for l in shown if l.name.plain in asked}
     return Worksheet(settings, net, X, Y, told, shown, key)
 
+# %% ../nbs/16_worksheets.ipynb #054d1b90
+def _units(sheet):
+    "Names of inputs and neurons, a list a layer, input side first"
+    first = [line for line in sheet.explanation.lines if line.kind == 'z' and not line.t]
+    columns = [[f'x{i+1}' for i in range(sheet.X.shape[1])]]
+    return columns + [[line.name.plain[2:].removesuffix('[1]') for line in first
+                       if line.at[:2] == (l, 0)] for l in range(len(sheet.net))]
+
+def _weights(sheet):
+    "(name, from where it leads, to where) of each weight, in the order of their numbers"
+    names, units = (name for name, _ in sheet.explanation.given), _units(sheet)
+    for _ in range(sheet.X.size + sheet.Y.size): next(names)   # those of inputs and targets
+    for ins, outs in zip(units, units[1:]):
+        for out in outs: yield from ((next(names), i, out) for i in ins)
+        if sheet.settings['biases'] != 'absent': [next(names) for _ in outs]
+
+def _several(word, units): return f'{word}{"s"*(len(units) > 1)} {", ".join(units)}'
+
+def _listed(items):
+    "Parts of a sentence, one after the other, with commas between"
+    return [part for item in items for part in (', ', *item)][1:]
+
+def _formula_of(text, *letters):
+    "A formula as a `Name`: as SymPy has read it, and never the text itself"
+    import sympy as sp
+    formula = read_formula(text, *letters)
+    return Name(str(formula), sp.latex(formula))
+
+# %% ../nbs/16_worksheets.ipynb #56c53d7e
+def _about_network(sheet):
+    "The network in sentences, each a list of text and names"
+    ins, *hidden, outs = _units(sheet)
+    layers = [_several('hidden neuron', units) for units in hidden]
+    if len(hidden) > 1: layers = [f'hidden layer {l} with {", ".join(units)}'
+                                  for l, units in enumerate(hidden, 1)]
+    parts = [_several('input', ins), *layers, _several('output neuron', outs)]
+    yield [f'The network has {"; ".join(parts)}.']
+    (w, start, end), *others = _weights(sheet)
+    yield [w, f' leads from {start} to {end}', *_listed(
+        [['']] + [[w, f' from {start} to {end}'] for w, start, end in others]), '.']
+    if len(hidden) > 1: yield ['In formulas a comma stands for the point in a name: ',
+                               Name('z_h1.2', 'z_{h1,2}'), ' is the net input of h1.2.']
+    yield from _about_biases(sheet, outs)
+
+def _about_biases(sheet, outs):
+    kind, bias = sheet.settings['biases'], Name(f'b_{outs[0]}', f'b_{{{outs[0]}}}')
+    if kind == 'absent': return (yield ['There are no biases.'])
+    still = '; biases are not trained, they stay as they are' if kind == 'frozen' else ''
+    yield ['Each neuron has a bias: ', bias, f' is that of {outs[0]}{still}.']
+
+# %% ../nbs/16_worksheets.ipynb #f7f71219
+def _about_forward(sheet):
+    bias = '' if sheet.settings['biases'] == 'absent' else ', and its bias'
+    yield [Name('z', 'z'), ', the net input of a neuron: all that leads to it, each times the '
+           f'weight on its way{bias}, added up.']
+    yield [Name('a', 'a'), ', its output: ', Name('a = f(z)', 'a = f(z)'),
+           ', with the transfer function ', Name('f', 'f'), '. ', *_about_transfers(sheet), '.']
+    y = Name(f'y_{_units(sheet)[-1][0]}', f'y_{{{_units(sheet)[-1][0]}}}')
+    yield [y, f', the target of {_units(sheet)[-1][0]}: the output that is wanted there.']
+
+def _about_transfers(sheet):
+    "Each transfer function, with its formula and its neurons"
+    of = {}
+    for transfer, units in zip(sheet.settings['transfer'], _units(sheet)[1:]):
+        of.setdefault(transfer, []).extend(units)
+    for k, (transfer, units) in enumerate(of.items()):
+        where = f' at {", ".join(units)}' if len(of) > 1 else ''
+        yield from ['; ', f'{_word(transfer.name)}{where}: '][not k:]
+        formula = _formula_of(transfer.formula, 'z')
+        yield Name(f'f(z) = {formula.plain}', f'f(z) = {formula.latex}')
+
+def _word(name):
+    "What a function is called, if it is called by a word, and not by its formula"
+    return name.replace('_', ' ') if re.fullmatch(r'[\w.]+(\([\d.]+\))?', name) else 'It is'
+
+def _about_loss(sheet):
+    lines = [line for line in sheet.explanation.lines if not line.t]
+    parts = [line for line in lines if line.kind == 'e' and line.at[1] in (None, 0)]
+    E, = [line for line in lines if line.kind == 'E']
+    mean = ', the mean over the rows' if len(sheet.X) > 1 else ''
+    half = ' with its half' if sheet.settings['loss'] is squared_error else ''
+    def equation(line): return Name(f'{line.name.plain} = {line.symbols()}',
+                                    f'{line.name.latex} = {line.symbols(True)}')
+    log = '; log is the natural logarithm'*('log' in sheet.settings['loss'].formula)
+    yield ['E, the loss: ', _word(sheet.settings['loss'].name), half, ', ',
+           *_listed([[equation(line)] for line in parts]), ', and ', equation(E), mean, log, '.']
+
+# %% ../nbs/16_worksheets.ipynb #de70455e
+def _slope_of_E(plain, latex): return Name(f'dE/d{plain}', rf'\frac{{\partial E}}{{\partial {latex}}}')
+
+def _about_backward(sheet):
+    kinds, out = {line.kind for line in sheet.lines}, _units(sheet)[-1][0]
+    if not kinds & {'dA', 'slope', 'delta', 'dW', 'db', 'p'}: return
+    yield [_slope_of_E('w', 'w'), ', the slope of E in a weight w: how fast E grows with w. '
+           'In the same way ', _slope_of_E('b', 'b'), ' and ', _slope_of_E('a', 'a'), '.']
+    yield [Name('delta', r'\delta'), ', the slope of E in a net input: ',
+           Name(f'delta_{out}', rf'\delta_{{{out}}}'), ' = ', _slope_of_E(f'z_{out}', f'z_{{{out}}}'),
+           '. ', Name("f'(z)", "f'(z)"), ' is the slope of ', Name('f', 'f'), ' at ', Name('z', 'z'), '.']
+    new = Name("w'", 'w^{+}')
+    if 'p' in kinds: yield [Name('lr', r'\eta'), ', the learning rate. ', new, ' is ', Name('w', 'w'),
+                            ' after one step of gradient descent with it.']
+    if any(line.t for line in sheet.lines): yield [
+        'What is worked out again with the new weights has the same mark.']
+
+def _about(sheet):
+    "What the letters on a sheet mean, in sentences: lists of text and names"
+    yield from _about_network(sheet)
+    yield from _about_forward(sheet)
+    if len(sheet.X) > 1: yield [f'There are {len(sheet.X)} rows, examples that are worked together: ',
+        Name('x1[2]', 'x_{1}^{[2]}'), ' is x1 of row 2.']
+    yield from _about_loss(sheet)
+    yield from _about_backward(sheet)
+
+def _task(sheet):
+    "What is to be done"
+    digits = sheet.settings['digits']
+    shown = ' or '.join(f'{x:.{digits}g}' for x in (1/70, -8/7))
+    return (f'Fill in every numbered box. Round each number to {digits} significant digits when you '
+            f'write it, as in {shown}, and go on with what you wrote. A slip costs one point: what '
+            'follows from it rightly counts as right.')
+
 # %% ../nbs/16_worksheets.ipynb #bc8b5b3a
+def _steps(sheet, line, key, latex):
+    "What follows the name of a line: on the sheet up to its box, in the key to its end"
+    steps, asked = line.steps(latex, 60 if latex else math.inf), line.name.plain in sheet.blanks
+    if key: return steps
+    if not asked: return [*dict.fromkeys([steps[0], steps[-1]])]   # symbols and value, once
+    return [steps[0], ''] if sheet.settings['hints'] else ['']
+
 def _formula(sheet, line, key):
-    "A line in LaTeX, step by step: on the sheet up to its box, in the key to its end"
-    steps, asked = line.steps(True), line.name.plain in sheet.blanks
-    if not key: steps = [*dict.fromkeys([steps[0], steps[-1]])]   # symbols and value, once
-    if asked and not key: steps = [steps[0], ''] if sheet.settings['hints'] else ['']
-    return [line.name.latex, *(f'= {step}'.rstrip() for step in steps)]
+    "A line in LaTeX, step by step"
+    return [line.name.latex, *(f'= {step}'.rstrip() for step in _steps(sheet, line, key, True))]
 
 def _phases(sheet, key):
     "(phase, [(number of its box, whether to leave room, formula), ...]) of what is shown"
@@ -311,27 +439,33 @@ def _pages(sheet, part, page, apart=()):
     return first + [line for other in others for line in (*apart, *other)]
 
 # %% ../nbs/16_worksheets.ipynb #c350e8fc
-def _about(sheet):
-    "What the sheet is about, and what is to be done"
-    s = sheet.settings
-    layers = ', '.join(f'{t} in layer {i}' for i, t in enumerate(s['transfer'], 1))
-    rows = f' The batch has {s["rows"]} rows, numbered in brackets.' if s['rows'] > 1 else ''
-    biases = dict(neuron='', frozen=' Biases are not trained.', absent=' There are no biases.')
-    loss = s['loss'].name.replace('_', ' ')
-    return (f'The transfer functions are {layers}; the loss E is {loss}.{rows}'
-            f'{biases[s["biases"]]} Fill in every numbered box. Round each number to '
-            f'{s["digits"]} significant digits when you write it, and go on with what you wrote. '
-            'z is a net input, a an output, \N{GREEK SMALL LETTER DELTA} the slope of E in a net '
-            'input; a plus sign marks what is new after the update.')
+def _text(sheet, part): return '\n'.join(_pages(sheet, part, _text_page, ['', '']))
+
+def _text_page(sheet, key):
+    def told(sentence): return ''.join(p if isinstance(p, str) else p.plain for p in sentence)
+    yield f'{_title(sheet, key)}\n'
+    if not key: yield from [f'Name: {"_"*40}\n', *(f'- {told(s)}' for s in _about(sheet)), '', _task(sheet)]
+    if not key: yield f'\nGiven: {", ".join(f"{n.plain} = {float(v):.12g}" for n, v in sheet.explanation.given)}.'
+    for phase, lines in groupby(sheet.lines, lambda line: line.phase):
+        yield f'\n{phase}'
+        for line in lines:
+            steps = _steps(sheet, line, key, latex=False)
+            box = sheet.number(line.name.plain)
+            yield ' = '.join([f'{box:>4}  {line.name.plain}', *steps]) + '_'*14*(bool(box) and not key)
+    yield ''
 
 def _markdown(sheet, part):
     apart = ['<div style="break-before: page"></div>', '']
     return '\n'.join(_pages(sheet, part, _markdown_page, apart))
 
 def _markdown_page(sheet, key):
+    def told(sentence): return ''.join(re.sub(r'([*_<>\[\]])', r'\\\1', p) if isinstance(p, str)
+                                       else f'${p.latex}$' for p in sentence)
     yield f'**{_title(sheet, key)}**'
-    if not key: yield f'\n{_about(sheet)}\n'
-    if not key: yield f'Given: {", ".join(f"${g}$" for g in _given(sheet))}.'
+    if not key: yield '\nName: ' + r'\_'*40
+    if not key: yield f'\n<div>{_drawing(sheet)}</div>\n'
+    if not key: yield '\n'.join(f'- {told(sentence)}' for sentence in _about(sheet))
+    if not key: yield f'\n{_task(sheet)}\n\nGiven: {", ".join(f"${g}$" for g in _given(sheet))}.'
     room = '&emsp;'*10 + '<br>&nbsp;'
     for phase, rows in _phases(sheet, key):
         yield f'\n**{phase}**\n\n| box | | {"" if key else "answer"} |\n| --- | --- | --- |'
@@ -339,11 +473,18 @@ def _markdown_page(sheet, key):
             yield f'| {box} | ${" ".join(formula)}$ | {room if blank else ""} |'
     yield ''
 
+def _drawing(sheet):
+    "The drawing for a page: nothing in it to link to, as wide as the page at most"
+    svg = re.sub('<g id="[^"]+">| xmlns="[^"]+"', lambda m: '<g>'*(m[0][0] == '<'),
+                 sheet.explanation.sketch.svg)
+    return re.sub(r' width="(\d+)"', r' style="width: 100%; max-width: \1px; height: auto"', svg, count=1)
+
 # %% ../nbs/16_worksheets.ipynb #95a51841
 _TEX = r'''\documentclass[11pt]{article}
 \usepackage[utf8]{inputenc}
 \usepackage[a4paper,margin=2.2cm]{geometry}
 \usepackage{amsmath}
+\usepackage{tikz}
 \newcommand\blank{\hfill\fbox{\rule[-1ex]{0pt}{4ex}\rule{7em}{0pt}}\par\vspace{1em}}
 \setlength\parindent{0pt}
 \raggedright
@@ -356,30 +497,50 @@ def _latex(sheet, part):
 
 def _latex_page(sheet, key):
     yield rf'\section*{{{_title(sheet, key)}}}'
-    about = _about(sheet).replace('\N{GREEK SMALL LETTER DELTA}', r'$\delta$').replace('_', r'\_')
-    if not key: yield about + r'\par\medskip'
-    if not key: yield f'Given: {", ".join(f"${g}$" for g in _given(sheet))}.'
+    if not key: yield from _latex_intro(sheet)
     for phase, rows in _phases(sheet, key):
         yield rf'\subsection*{{{phase}}}'
         for box, blank, formula in rows:
             start = rf'\makebox[2em][l]{{\textbf{{{box}}}}}$\displaystyle {" ".join(formula)}$'
             yield start + (r'\blank' if blank else r'\par\smallskip')
 
+def _latex_intro(sheet):
+    def told(sentence): return ''.join(re.sub(r'([_%&#$])', r'\\\1', p) if isinstance(p, str)
+                                       else f'${p.latex}$' for p in sentence)
+    yield r'Name: \rule{9cm}{.4pt}\par\medskip'
+    yield rf'\begin{{center}}{sheet.explanation.sketch.tikz}\end{{center}}'
+    yield from (told(sentence) + r'\par' for sentence in _about(sheet))
+    yield rf'\medskip {_task(sheet)}\par\medskip'
+    yield f'Given: {", ".join(f"${g}$" for g in _given(sheet))}.'
+
 # %% ../nbs/16_worksheets.ipynb #a4e79eb3
 _CSS = '''
 :root { color-scheme: light dark; }
 body { font: 1rem/1.5 sans-serif; max-width: 50rem; margin: 2rem auto; padding: 0 1rem; }
 table { border-collapse: collapse; width: 100%; }
-td { padding: .35rem .6rem .35rem 0; } tr { break-inside: avoid; }
-h2 { break-after: avoid; font-size: 1.15rem; }
+td { padding: .35rem .6rem .35rem 0; } tr, svg, .name { break-inside: avoid; }
+h1 { font-size: 1.4rem; } h2 { break-after: avoid; font-size: 1.15rem; }
+svg { --page: Canvas; display: block; margin: 0 auto; max-height: 11cm; }
+.name span { display: inline-block; width: 20rem; max-width: 70%; border-bottom: 1px solid; }
+.about { padding-left: 1.2rem; } .about li { break-inside: avoid; overflow-x: auto; } .given math { white-space: nowrap; }
 .number { width: 2rem; font-weight: bold; }
 .answer { width: 10rem; } .answer span { display: block; height: 2.4rem; border: 1px solid; }
 .key { break-before: page; margin-top: 4rem; }
-@media (max-width: 45rem) { table { display: block; overflow-x: auto; } }
-@media print { body { margin: 0; max-width: none; } .key { margin-top: 0; } @page { margin: 2cm; } }
+@media screen and (max-width: 45rem) {
+tr { display: grid; grid-template-columns: 2.5rem 1fr; } .answer { grid-column: 2; }
+td { overflow-x: auto; } }
+@media print { :root { color-scheme: light; } body { margin: 0; padding: 0; max-width: none;
+font-size: 11pt; } .key { margin-top: 0; } @page { margin: 1.8cm; } }
 '''
 
 # %% ../nbs/16_worksheets.ipynb #d2507afe
+def _mathml(latex):
+    "A formula for a page; where it is written on several rows, as several formulas"
+    from latex2mathml.converter import convert   # here: no other format needs it
+    rows = re.sub(r'\\begin\{aligned\}\[t\]&|\\end\{aligned\}', '', latex).split(r'\\ &')
+    if any(row.count('{') != row.count('}') for row in rows): rows = [''.join(rows)]   # a fraction
+    return ' '.join(convert(row) for row in rows).replace('<math ', '<math displaystyle="true" ')
+
 def _html(sheet, part):
     def page(sheet, key):
         title = f'<h1>{html.escape(_title(sheet, key))}</h1>'
@@ -392,8 +553,12 @@ def _html(sheet, part):
     return '\n'.join([*head, *_pages(sheet, part, page), '</body></html>', ''])
 
 def _html_intro(sheet):
-    given = ', '.join(map(_mathml, _given(sheet)))
-    return f'<p>{html.escape(_about(sheet))}</p>', f'<p>Given: {given}.</p>'
+    def told(sentence): return ''.join(html.escape(p) if isinstance(p, str) else _mathml(p.latex)
+                                       for p in sentence)
+    yield f'<p class="name">Name: <span></span></p>\n{_drawing(sheet)}\n<ul class="about">'
+    yield from (f'<li>{told(sentence)}</li>' for sentence in _about(sheet))
+    yield f'</ul>\n<p>{html.escape(_task(sheet))}</p>'
+    yield f'<p class="given">Given: {", ".join(map(_mathml, _given(sheet)))}.</p>'
 
 def _html_tables(sheet, key):
     for phase, rows in _phases(sheet, key):
@@ -416,7 +581,7 @@ def write_text(path, # where
     return Path(path)
 
 def _write(sheet, path, part, overwrite):
-    formats, end = {'.md': _markdown, '.tex': _latex, '.html': _html}, Path(path).suffix.lower()
+    formats, end = {'.txt': _text, '.md': _markdown, '.tex': _latex, '.html': _html}, Path(path).suffix.lower()
     if end in formats: return write_text(path, formats[end](sheet, part), overwrite)
     raise ValueError(f'{path} ends in {end or "no suffix"}: choose from {", ".join(formats)}')
 

@@ -29,7 +29,7 @@ from backprop_book.descent import (
 )
 from .explain import _RULES, _loss_texts, _Names, _read_optimizer
 from .loss import Loss, logistic_loss, logistic_loss_pm1, softmax_cross_entropy
-from .network import _check_net, forward, parameters, with_parameters
+from .network import _check_net, forward, is_free, parameters, with_parameters
 from .tape import _is_own
 from .transfer import GRID, read_formula, sigmoid, softplus, tanh
 
@@ -286,6 +286,13 @@ def _shape(net, loss):
                          ' written out: use backprop_book.tape.train, which returns the same')
     return shape
 
+def _free_shape(net, loss):
+    "The same; ValueError for numbers that are shared or fixed, of which the lines know nothing"
+    shape = _shape(net, loss)
+    if is_free(net): return shape
+    raise ValueError('the lines move every number by itself, and some of this network are shared '
+                     'or fixed: give free(net), or train it by train')
+
 @functools.lru_cache
 def _derived(shape, loss, safe):
     s, deltas = _Sheet(shape, loss, safe), None
@@ -298,7 +305,7 @@ def derive(net:list, # the layers, input side first
            loss, # a `Loss`
            safe:bool=False): # without overflow and lost digits, instead of as short as possible
     "Every line of one row's hand calculation, as a list of `Node`"
-    return list(_derived(_shape(net, loss), loss, safe).nodes)
+    return list(_derived(_free_shape(net, loss), loss, safe).nodes)
 
 # %% ../nbs/15_a_network_written_out.ipynb #9030e5c4
 def _rule(optimizer):
@@ -430,7 +437,8 @@ def write(net:list, # the layers, input side first
     rule, numbers, _ = _rule(_optimizer(optimizer))
     n = _count(n, 'n', 1)
     size = n if batch_size is None else _count(batch_size, 'batch_size', 1, n)
-    return _written(_shape(net, loss), loss, safe, rule, numbers, _loops(n, size), compiled)
+    return _written(_free_shape(net, loss), loss, safe, rule, numbers, _loops(n, size),
+                    compiled)
 
 # %% ../nbs/15_a_network_written_out.ipynb #673308e1
 def _numba(compiled):
@@ -474,7 +482,7 @@ def _job(net, X, Y, loss, optimizer, epochs, size, batches, rng, compiled):
     try: job.rule, job.numbers, job.settings = _rule(optimizer)
     except ValueError: job.rule = None
     largest = max(np.abs(numbers).max() for numbers in (X, Y, parameters(net)))
-    job.tame = bool(epochs and job.rule and job.dtype in (np.float32, np.float64) and
+    job.tame = bool(epochs and job.rule and is_free(net) and job.dtype in (np.float32, np.float64) and
                     largest**2 < job.limit and (rng is None or job.bits))
     return job
 
@@ -583,6 +591,8 @@ def train(net:list, # the layers, input side first; up to 60 parameters
           shuffle:bool=True, # a new order of rows every epoch, or always that of X
           progress:bool=None, # a bar: always, never, or (None) once a run has lasted two seconds
           compiled:bool=None): # by numba: always, never, or (None) where it is installed
-    "What `descent.train` returns and raises, by written-out lines; ValueError for a large network"
+    """What `descent.train` returns and raises, by written-out lines; ValueError for a large network.
+
+    A network that is not free (`is_free`) is trained as `descent.train` does it."""
     return _train(net, X, Y, loss, optimizer, epochs, batch_size, rng, shuffle, progress,
                   _numba(compiled) is not None)

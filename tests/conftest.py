@@ -1,13 +1,16 @@
-"""What the tests share: random networks, losses and batches that fit each other; a browser."""
+"""What the tests share: random networks, losses and batches that fit each other; a browser; samples of what takes long."""
 import functools
 import os
-import shutil
+import sys
+from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
+from tools import CHROMIUM, missing, not_checked, skipped_for, under_ci
 
 from backprop_book.descent import sgd
 from backprop_book.loss import Loss, logistic_loss, logistic_loss_pm1, softmax_cross_entropy, squared_error
@@ -18,16 +21,48 @@ settings.register_profile('book', deadline=None, derandomize=True, suppress_heal
 settings.load_profile('book')
 
 TEST_ALL = bool(os.environ.get('TEST_ALL'))  # set by `make test-all`: nothing is sampled, nothing slow left out
+LEFT_OUT = set()  # what this run left out, in words
 
 
 def sampled(items, k, seed=0):
     "`k` of `items`, always the same, in their order; all of them under `make test-all`"
     items = list(items)
     if TEST_ALL or k >= len(items): return items
+    LEFT_OUT.add(f'{Path(sys._getframe(1).f_code.co_filename).stem}: {k} of {len(items)} were taken, a fixed sample')
     return [items[i] for i in sorted(np.random.default_rng(seed).choice(len(items), k, replace=False))]
 
 
-CHROMIUM = shutil.which('chromium') or shutil.which('chromium-browser') or shutil.which('google-chrome')
+def pytest_collection_modifyitems(config, items):
+    "Leave slow tests to `make test-all`"
+    if TEST_ALL: return
+    slow = [item for item in items if item.get_closest_marker('slow')]
+    counts = Counter(item.path.stem for item in slow)
+    LEFT_OUT.update(f'{file}: {n} slow test{"s" if n > 1 else ""}' for file, n in counts.items())
+    config.hook.pytest_deselected(items=slow)
+    items[:] = [item for item in items if item not in slow]
+
+
+def pytest_runtest_setup(item):
+    "Skip a test that needs what this machine lacks; under CI, fail"
+    lacks = missing(name for mark in item.iter_markers('needs') for name in mark.args)
+    if lacks: (pytest.fail if under_ci() else pytest.skip)(skipped_for(lacks))
+
+
+def pytest_sessionfinish(session):
+    if hasattr(session.config, 'workeroutput'): session.config.workeroutput['left_out'] = sorted(LEFT_OUT)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node): LEFT_OUT.update(getattr(node, 'workeroutput', {}).get('left_out', ()))
+
+
+def pytest_terminal_summary(terminalreporter):
+    "Say what was not checked, and how to check it"
+    reasons = [str(report.longrepr) for report in terminalreporter.stats.get('skipped', [])]
+    for line in not_checked(reasons): terminalreporter.write_line(line)
+    for line in sorted(LEFT_OUT): terminalreporter.write_line(f'left to `make test-all`: {line}')
+
+
 FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
          '--disable-component-update', '--disable-sync', '--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1']
 TRANSFERS = [identity, sigmoid, tanh, relu, leaky_relu(0.1), softplus, fold(0.2)]
@@ -80,9 +115,7 @@ def problems(draw, max_layers=5, transfers=TRANSFERS, losses=LOSSES):
 
 @pytest.fixture(scope='session')
 def browser():
-    if not CHROMIUM:
-        if os.environ.get('CI'): pytest.fail('no chromium on this machine, and CI must have one')
-        pytest.skip('no chromium on this machine: the pages were not looked at in a browser')
+    if not CHROMIUM: (pytest.fail if under_ci() else pytest.skip)(skipped_for('a browser'))
     from playwright.sync_api import sync_playwright
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)

@@ -3,7 +3,6 @@ import dataclasses
 import importlib
 import json
 import re
-import shutil
 import statistics
 import sys
 from pathlib import Path
@@ -51,10 +50,10 @@ def test_the_peers_do_the_same_work(peer, work):
     np.testing.assert_allclose(losses, expected_losses, rtol=rtol)
 
 
+@pytest.mark.needs('a C compiler')
 @pytest.mark.parametrize('work', ['A', 'B', 'M', 'E'])
 def test_c_does_the_same_work(work):
     work = TINY[work]
-    if not shutil.which('cc'): pytest.skip('no C compiler')
     for peer in 'c', 'c_fast':
         params, losses = tried(peer, work)
         assert works.distance(params, reference(work)[0], work.params) < 1e-12

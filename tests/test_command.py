@@ -250,14 +250,6 @@ def test_an_import_runs_nothing():
     assert out.stdout == out.stderr == b''
 
 
-def test_no_locale_changes_the_output():
-    for args in (['explain', 'net.toml', '--format', 'html'], ['worksheet', '7', '--format', 'html']):
-        usual = python(*args).stdout
-        for locale in ('C', 'de_DE.UTF-8', 'POSIX'):
-            out = python(*args, env={**os.environ, 'LC_ALL': locale, 'PYTHONUTF8': '0', 'PYTHONCOERCECLOCALE': '0', 'PYTHONIOENCODING': 'ascii'})
-            assert (out.returncode, out.stderr) == (0, b'') and out.stdout == usual, locale
-
-
 def test_standard_input(): assert python('explain', '-', input=EXAMPLE.encode()).stdout == python('explain', 'net.toml').stdout
 
 

@@ -9,8 +9,7 @@ from urllib.parse import unquote, urldefrag, urlparse
 
 import pytest
 
-pytestmark = pytest.mark.house
-bs4 = pytest.importorskip('bs4')
+pytestmark = [pytest.mark.house, pytest.mark.needs('Beautiful Soup')]
 ROOT = Path(__file__).parent.parent
 SITE = ROOT/'_build'/'html'
 PAGES = sorted(str(page.relative_to(SITE)) for page in SITE.rglob('*.html')
@@ -18,7 +17,9 @@ PAGES = sorted(str(page.relative_to(SITE)) for page in SITE.rglob('*.html')
 CHAPTERS = sorted((ROOT/'nbs').glob('*.ipynb'))
 
 
-def parsed(page): return bs4.BeautifulSoup((SITE/page).read_text(), 'html.parser')
+def parsed(page):
+    from bs4 import BeautifulSoup
+    return BeautifulSoup((SITE/page).read_text(), 'html.parser')
 
 
 def test_every_source_has_its_page():

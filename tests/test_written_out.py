@@ -1,5 +1,4 @@
 """`written_out.train` against `descent.train`: the same networks, losses, errors and random draws; the printed lines against `explain`."""
-import importlib.util
 import math
 import signal
 import subprocess
@@ -30,7 +29,9 @@ from backprop_book.network import Layer, parameters, random_network
 from backprop_book.transfer import Transfer, fold, identity, leaky_relu, relu, sigmoid, softplus, tanh
 from backprop_book.written_out import derive, train, write
 
-NUMBA = pytest.param(True, marks=pytest.mark.skipif(not importlib.util.find_spec('numba'), reason='numba is not installed: nothing was compiled'))
+pytestmark = pytest.mark.filterwarnings('ignore:.*takes logits:UserWarning')  # any transfer meets any loss here
+
+NUMBA = pytest.param(True, marks=pytest.mark.needs('numba and SciPy'))
 OPTIMIZERS = [0.1, momentum(0.05), nesterov(0.05), rmsprop(0.01), adam(0.01)]
 SWISH = Transfer('swish', 'z/(1 + exp(-z))', '(1 + exp(-z) + z*exp(-z))/(1 + exp(-z))**2',
                  lambda z: z*sigmoid(z), lambda z: sigmoid(z) + z*sigmoid.df(z))
