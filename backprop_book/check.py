@@ -11,6 +11,7 @@ from numbers import Integral, Real
 
 import numpy as np
 
+from .arguments import refuse_mask
 from .formula import read_formula
 
 # %% ../nbs/01_derivatives.ipynb #20f40e2b
@@ -56,6 +57,7 @@ def _floats(x):
 def as_floats(x, # numbers: a list or array of any shape
               name:str='x'): # what an error calls them
     "`x` as a float array; TypeError if not real numbers, ValueError if ragged, NaN or infinite"
+    if type(x) is not np.ndarray: refuse_mask(x, name)
     try: x = _floats(x)
     except ValueError: raise ValueError(f'{name} is ragged: make its rows equally long') from None
     if x.dtype.kind != 'f':
@@ -132,6 +134,7 @@ def assert_grad(f, # array -> number
                 h:float=1e-5, # step of the difference quotient
                 atol:float=1e-9): # a gap that passes: 30 times the quotient's error where f is 1
     "The relative error of `grad`; AssertionError if above `rtol` or NaN, or if the shape is wrong"
+    refuse_mask(grad, 'grad')
     numeric, grad = numeric_grad(f, x, h), np.asarray(grad)
     if numeric.size == 0: raise ValueError('x is empty: there is no slope to check')
     if grad.shape != numeric.shape:
