@@ -34,8 +34,7 @@ from .worksheet import PLACES, read_answers, worksheet
 EXAMPLE = '''# The network of the post that everyone copies (Mazur, 2015)
 inputs  = [0.05, 0.10]      # several rows: [[0.05, 0.10], [0.20, 0.30]]
 targets = [0.01, 0.99]
-loss    = "squared_error"   # or logistic_loss, logistic_loss_pm1, softmax_cross_entropy:
-                            # those three want the last transfer function to be identity
+loss    = "squared_error"   # or, after identity: logistic_loss, logistic_loss_pm1, softmax_cross_entropy
 lr      = 0.5               # or, in its place, optimizer = "adam(0.01)"
 updates = 1
 biases  = "frozen"          # or neuron: one each, trained; layer: one shared by a layer; absent
@@ -214,8 +213,9 @@ def read_transfer(text): # a name, leaky_relu(0.1) and fold(0.2) too, or a formu
         try: return getattr(transfers, family[1])(_number(family[2]))
         except ValueError as e: raise ValueError(f'{text}: {e}') from None
     if re.search(r'\bz\b', text): return _own(text)
-    raise ValueError(f'there is no transfer function {text!r}{nearest(text, "transfer")}'
-                     ' (a formula in z will do, too)')
+    cure = nearest(text, 'transfer')
+    own = ', or write a formula in z'*cure.startswith(':')
+    raise ValueError(f'there is no transfer function {text!r}{cure}{own}')
 
 # %% ../nbs/17_command.ipynb #f7154f99
 _LOSSES = {l.name: l for l in (losses.squared_error, losses.logistic_loss,
@@ -336,7 +336,7 @@ def _network(file, data):
 
 # %% ../nbs/17_command.ipynb #a20fad21
 _TYPES = dict(updates=(int, 'a whole number'), digits=(int, 'a whole number'),
-              lr=((int, float), 'a number'), exact=(bool, 'true or false'),
+              lr=((int, float), 'a number, with a point'), exact=(bool, 'true or false'),
               pencil=(bool, 'true or false'), only=(list, 'a list of names, ["h1", "w5"]'))
 
 def _setting(key, value):
@@ -345,7 +345,7 @@ def _setting(key, value):
         raise ValueError(f'{value!r} is unknown{meant(value, _WORDS[key])}')
     kind, wanted = _TYPES.get(key, (object, ''))
     if not isinstance(value, kind) or isinstance(value, bool) and kind not in (bool, object):
-        quoted = ', without quotes, with a point'*(isinstance(value, str) and kind not in (bool, list))
+        quoted = ', without quotes'*(isinstance(value, str) and kind is not list)
         raise ValueError(f'give {wanted}{quoted}, not {value!r}')
     return {'loss': read_loss, 'optimizer': read_optimizer}.get(key, lambda v: v)(value)
 

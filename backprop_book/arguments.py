@@ -7,7 +7,7 @@ from numbers import Integral, Real
 import numpy as np
 
 __all__ = ['shown', 'number', 'positive', 'share', 'count', 'flag', 'text', 'one_of', 'function', 'listed', 'generator', 'file_path',
-           'refuse_mask', 'real_array']
+           'refuse_mask', 'real_array', 'instance', 'float_vector']
 
 MOST = 10**12  # as a count of anything
 
@@ -117,3 +117,15 @@ def real_array(values, name):
         got = f'dtype {array.dtype}' if array.ndim else shown(values)
         raise TypeError(f'{name} must hold real numbers, got {got}')
     return array if array.dtype.kind == 'f' else array.astype(float)
+
+
+def instance(value, kind, name, example):
+    "`value`; TypeError if it is no `kind`"
+    if isinstance(value, kind): return value
+    raise TypeError(f'{name} must be a {kind.__name__}, as in {example}, got {shown(value)}')
+
+
+def float_vector(vector, name):
+    "`vector`; TypeError if it is no array of floats that can be written into"
+    if isinstance(vector, np.ndarray) and vector.dtype.kind == 'f' and not np.ma.is_masked(vector): return vector
+    raise TypeError(f'{name} must be an array of floats, such as parameters(net), got {shown(vector)}')

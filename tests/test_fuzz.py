@@ -2,12 +2,13 @@
 
 `python tests/test_fuzz.py [module ...]` prints the table: how many calls, how many errors of ours, how many not."""
 import ast
+import contextlib
 import functools
 import importlib
 import inspect
 import os
 import pkgutil
-import random
+import re
 import signal
 import sys
 import tempfile
@@ -26,12 +27,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import backprop_book
-from backprop_book import descent, explain, graph, loss, network, symbolic, tape, transfer, worked, worksheet, written_out
+from backprop_book import (
+    descent,
+    graph,
+    loss,
+    network,
+    symbolic,
+    tape,
+    transfer,
+    worked,
+    worksheet,
+)
 from backprop_book.network import Grad, Layer
 
-try: import numba  # noqa: F401  (an alarm in the middle of it would leave half of it)
-except ImportError: pass
+with contextlib.suppress(ImportError): importlib.import_module('numba')  # an alarm in the middle would leave half of it
 
+pytestmark = pytest.mark.filterwarnings('ignore:the matrix subclass')
 PACKAGE = Path(backprop_book.__file__).parent
 
 
@@ -110,7 +121,7 @@ GOOD = {  # by name of the argument, or by 'callable.argument'
     'slope': lambda: .1, 'W': lambda: [[1., 2.]], 'b': lambda: [0., 0.], 'transfer': lambda: transfer.tanh, 'biases': lambda: 'neuron',
     'frozen': lambda: (), 'tied': lambda: None, 'trace': lambda: network.forward(net(), X), 'dA': lambda: Y, 'moved': net,
     'vector': lambda: network.parameters(net()), 'rtol': lambda: 1e-6, 'atol': lambda: 1e-9, 'h': lambda: 1e-5,
-    'n_in': lambda: 2, 'n_out': lambda: 3, 'widths': lambda: [2, 3, 1], 'transfers': lambda: transfer.tanh, 'scale': lambda: network.glorot,
+    'most': lambda: 2**20, 'held': lambda: False, 'n_in': lambda: 2, 'n_out': lambda: 3, 'widths': lambda: [2, 3, 1], 'transfers': lambda: transfer.tanh, 'scale': lambda: network.glorot,
     'dtype': lambda: float, 'x': lambda: [1., 2.], 'name': lambda: 'x', 'f': lambda: lambda v: (v**2).sum(), 'grad': lambda: [2., 4.],
     'header': lambda: ['a', 'b'], 'rows': lambda: [[1, 2]], 'expr': z_of, 'text': lambda: '2*z', 'rule': lambda: 'rule', 'left': z_of,
     'right': z_of, 'formula': z_of, 'values': lambda: [1., 2.], 'points': lambda: [[1.], [2.]], 'arrays': lambda: X, 'p': lambda: None,
@@ -134,7 +145,8 @@ GOOD = {  # by name of the argument, or by 'callable.argument'
     'as_numpy.symbols': z_of, 'assert_values.symbols': lambda: [z_of()], 'assert_values.expr': z_of, 'call_strictly.f': lambda: np.tanh,
     'certify.f': lambda: transfer.tanh, 'Transfer.formula': lambda: 'z', 'Transfer.slope': lambda: '1', 'Transfer.f': lambda: np.tanh,
     'Loss.formula': lambda: '(a - y)**2/2', 'Loss.slope': lambda: 'a - y', 'Loss.f': lambda: lambda A, Y: (A - Y)**2/2,
-    'spell.text': lambda: 'out = add(a, b)', 'spell.arrays': lambda: recorded()[0], 'Call.f': lambda: np.negative, 'record.rows': lambda: 3,
+    'logistic_loss_pm1.Y': lambda: np.array([[1.], [-1.], [1.]]), 'softmax_cross_entropy.A': lambda: X,
+    'softmax_cross_entropy.Y': lambda: np.eye(2)[[0, 1, 1]], 'spell.text': lambda: 'out = add(a, b)', 'spell.arrays': lambda: recorded()[0], 'Call.f': lambda: np.negative, 'record.rows': lambda: 3,
     'Call.args': lambda: np.ones(3), 'Call.out': lambda: None, 'Call.text': lambda: 'a = b', 'layer_views.vector': lambda: network.parameters(net()),
     'parameters.net': net, 'read_formula.names': lambda: 'z', 'sgd_step.grads': grads, 'as_python.expr': z_of, 'Node.expr': z_of,
     'diagnose_functions.loss': lambda: lambda p: float((p[0]**2).sum()), 'diagnose_functions.grad': lambda: lambda p: [2*p[0]],
@@ -173,6 +185,7 @@ def public():
 
 def good(module, name, argument):
     short = module.split('.')[0]
+    if '.' in module: short, name = module.split('.')  # a method: of loss.squared_error
     for key in (f'{name}.{argument}', f'{short}.{argument}', argument):
         if key in GOOD: return GOOD[key]
     raise AssertionError(f'{module}.{name}: what would be right for {argument!r}? Add it to GOOD')
@@ -225,11 +238,19 @@ def outcome(f, made, seconds=5):
         return 'passed', None
     except Hangs as error: return 'hangs', error
     except (Exception, KeyboardInterrupt) as error: return ('ours' if is_ours(error) else 'obscure'), error
-    finally: signal.alarm(0)
+    finally:
+        if current_thread() is main_thread(): signal.alarm(0)
 
 
-# (callable, argument, bad value): a regular expression each; what may escape, and why
-ALLOWED = []
+# what may escape, and why: (callable, argument) as a regular expression
+ALLOWED = {
+    r'tape\.play calls': 'the innermost loop of every training: it asks nothing',
+    r'transfer\.(sigmoid|identity|tanh|softplus|relu) z': 'a formula, which NumPy evaluates',
+}
+# modules in which much escapes still: what an engineer may import, and no beginner meets on the way
+STILL_OPEN = ('check', 'graph', 'symbolic', 'transfer', 'worked', 'formula', 'explain', 'diagnose', 'worksheet', '__main__',
+              'files', 'places', 'words')
+HELD = ('loss', 'network', 'descent', 'tape', 'written_out', 'compiled')
 
 
 def cases(modules=()):
@@ -240,15 +261,96 @@ def cases(modules=()):
         for argument in arguments(module, name, f): yield from ((path, argument, bad) for bad in BAD)
 
 
-def tried(path, *changes):
+def tried(path, *changes, seconds=5):
     "The outcome of a call with right arguments but for (argument, bad value)"
     f = public_callables()[path]
     made = {k: (kind, make()) for k, (kind, make) in arguments(*path.rsplit('.', 1), f).items()}
     made |= {argument: (made[argument][0], BAD[bad]()) for argument, bad in changes}
-    return outcome(f, made)
+    return outcome(f, made, seconds)
 
 
 public_callables = functools.cache(public)
+
+
+def is_allowed(path, argument): return any(re.fullmatch(pattern, f'{path} {argument}') for pattern in ALLOWED)
+
+
+def obscure(path, *changes):
+    "A line on what escapes, or ''"
+    what, error = tried(path, *changes)
+    return f'{path}{changes}: {what}, {error!r} at {where(error)[1]}' if what in ('obscure', 'hangs') else ''
+
+
+@functools.cache
+def held(): return [case for case in cases(HELD) if not is_allowed(*case[:2])]
+
+
+def test_every_module_is_held_or_named_as_open():
+    assert {path.split('.')[0] for path in public()} <= {*HELD, *STILL_OPEN}
+
+
+def test_every_argument_has_a_right_value_with_which_the_call_passes():
+    for path, f in public().items():
+        module, name = path.rsplit('.', 1)
+        if module.split('.')[0] not in HELD or name in OUTPUTS: continue
+        if module == 'compiled': pytest.importorskip('numba'), pytest.importorskip('scipy')
+        what = tried(path, seconds=60)  # compiling takes its time
+        assert what[0] == 'passed', (path, what)
+
+
+def test_one_bad_argument():
+    "Every error is raised by the package, in its words: a fixed sample of all cases"
+    escaped = [said for path, argument, bad in sampled(held(), 2500) if (said := obscure(path, (argument, bad)))]
+    assert not escaped, '\n'.join(escaped)
+
+
+FIRST = ['descent.train', 'network.forward', 'network.Layer', 'loss.Loss', 'loss.squared_error', 'loss.softmax_cross_entropy',
+         'network.assert_network_grads', 'descent.sgd_step']
+
+
+@pytest.mark.parametrize('path', FIRST)
+def test_what_a_beginner_calls_first(path):
+    "Every case of these"
+    module, name = path.rsplit('.', 1)
+    todo = [(argument, bad) for argument in arguments(module, name, public_callables()[path]) for bad in BAD]
+    escaped = [said for case in todo if (said := obscure(path, case))]
+    assert not escaped, '\n'.join(escaped)
+
+
+@settings(max_examples=3000 if TEST_ALL else 300)
+@given(st.data())
+def test_two_bad_arguments(data):
+    path, argument, bad = data.draw(st.sampled_from(held()))
+    others = [a for a in arguments(*path.rsplit('.', 1), public_callables()[path]) if a != argument]
+    second = [(data.draw(st.sampled_from(others)), data.draw(st.sampled_from([*BAD])))] if others else []
+    said = obscure(path, (argument, bad), *second)
+    assert not said, said
+
+
+MASKED = ['masked', 'list of masked', 'ma.masked']
+
+
+def test_a_mask_is_never_ignored():
+    "Wherever an array goes in, a masked one is refused; for X, Y, vectors and gradients by name of the cure"
+    passed = {(path, argument) for path, argument, bad in held() if bad in MASKED
+              if tried(path, (argument, bad))[0] == 'passed' and argument in (
+                  'X', 'Y', 'A', 'W', 'b', 'dA', 'vector', 'grads', 'net', 'moved', 'p', 'g')}
+    assert not passed
+    for path, argument in [('network.forward', 'X'), ('descent.train', 'Y'), ('network.Layer', 'W'), ('loss.squared_error', 'A'),
+                           ('loss.softmax', 'A'), ('network.backward', 'dA'), ('network.with_parameters', 'vector')]:
+        for bad in ('masked', 'list of masked'):
+            what, error = tried(path, (argument, bad))
+            assert what == 'ours' and '.filled' in str(error), (path, argument, bad, error)
+
+
+def test_the_fuzz_sees_what_is_not_ours():
+    made = dict(x=(1, lambda: None))
+    assert outcome(lambda x: network.forward(None, x), made)[0] == 'ours'
+    for f in (lambda x: np.zeros(3) + np.zeros(2), lambda x: None.W, lambda x: [][0], lambda x: worked.forward_pass(None)):
+        assert outcome(f, made)[0] == 'obscure'
+    def endless(x):
+        while True: pass
+    assert outcome(endless, made, 1)[0] == 'hangs'
 
 
 def table(modules):
