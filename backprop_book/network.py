@@ -229,10 +229,13 @@ def backward(net:list, # the layers, input side first
     return grads[::-1]
 
 # %% ../nbs/07_network.ipynb #c0a51a03
+def _all_free(net):
+    return not any([layer.tied or layer.frozen or layer.biases != _EACH for layer in net])
+
 def is_free(net:list): # of `Layer`
     "Whether every weight and bias of `net` is a number of its own, which training may move"
     check_net(net)
-    return not any(layer.tied or layer.frozen or layer.biases != 'neuron' for layer in net)
+    return _all_free(net)
 
 def free(net:list): # of `Layer`
     "The same numbers, with all that was said of them forgotten"
@@ -250,7 +253,7 @@ def constrain(net:list, # the layers, input side first
               grads:list): # one `Grad` a layer, as if every entry were free
     "The slopes in what is free: summed over all places where a number stands; 0 where it is fixed"
     _check_shapes(net, grads)
-    if is_free(net): return grads
+    if _all_free(net): return grads
     sums, constrained = {}, []
     for i, grad in enumerate(grads):
         k, turned = _owner(net, i)
@@ -266,7 +269,7 @@ def settle(net:list, # before a step
            moved:list): # its free layers after the step
     "`moved` with all that is said of `net` upheld to the last bit"
     _check_shapes(net, moved)
-    if is_free(net): return moved
+    if _all_free(net): return moved
     settled = []
     for i, (layer, new) in enumerate(zip(net, moved, strict=True)):
         b, moves = new.b[0] if layer.biases == 'layer' else new.b, _moves(net, i)
@@ -284,9 +287,13 @@ def _check_constrained(net, grads):
         raise ValueError(f'the gradient of layer {i}, {layer}, is that of a layer whose numbers '
                          'are all free: call constrain(net, grads) first')
 
-def _is_array(p):
-    return isinstance(p, np.ndarray) and p.dtype.kind in 'biuf' and not isinstance(
-        p, (np.matrix, np.ma.MaskedArray))
+def _is_array(p): return type(p) in (np.ndarray, np.memmap) and p.dtype.kind in 'biuf'
+
+def _fits(layer, grad):
+    "Whether it surely fits; asked in every step, so it is quick"
+    W, b = grad.W, grad.b
+    return (type(W) is type(b) is np.ndarray and W.shape == layer.W.shape and b.shape == layer.b.shape
+            and W.dtype.kind == b.dtype.kind == 'f')
 
 def _check_shapes(net, grads):
     "TypeError or ValueError for what is not one `Grad` a layer, with arrays of the layer's shapes"
@@ -297,6 +304,7 @@ def _check_shapes(net, grads):
     if len(grads) != len(net):
         raise ValueError(f'{len(grads)} gradients for {len(net)} layers: give one Grad a layer')
     for i, (l, g) in enumerate(zip(net, grads)):
+        if isinstance(g, (Grad, Layer)) and _fits(l, g): continue
         arrays = getattr(g, 'W', None), getattr(g, 'b', None)
         if not all(map(_is_array, arrays)): raise TypeError(
             f'grads[{i}] must be a Grad of two arrays, as in Grad(W=dW, b=db), got {shown(g)}')
@@ -308,7 +316,7 @@ def check_grads(net:list, # of `Layer`
                 grads:list): # one `Grad` a layer
     "TypeError or ValueError where `grads` do not fit `net`"
     _check_shapes(net, grads)
-    if not is_free(net): _check_constrained(net, grads)
+    if not _all_free(net): _check_constrained(net, grads)
 
 # %% ../nbs/07_network.ipynb #29fda2ff
 def loss_and_grads(net:list, # the layers, input side first
