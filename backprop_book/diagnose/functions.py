@@ -172,7 +172,8 @@ def _array(value, name):
     if value is None: raise TypeError(f'{name} is None: give an array')
     if isinstance(value, (tuple, list)) and any(np.ndim(v) for v in value) and (
             len({np.shape(v) for v in value}) > 1): raise TypeError(
-        f'{name} is a {type(value).__name__} of arrays of different shapes: make one flat list of all arrays')
+        f'{name} is a {type(value).__name__} of arrays of different shapes: '
+        'make one flat list of all arrays')
     try: array = np.asarray(value)
     except Exception as error: raise TypeError(
         f'{name} is a {type(value).__name__} that NumPy cannot read ({error}): '
@@ -267,7 +268,7 @@ def _ladder(probe, h):
     "The steps of the quotients, as they are tried: (h, 1) for |p| < 1, or (h, 0), parts of |p|"
     steps = [h, .03, h/10, 10*h, h/100, 1e-3, h/1000]
     if probe.scatter: steps = [max(h, .03), .01, .1, 3e-3, .3, 1e-3, 1e-4, 1e-5, 1e-6]
-    return [*((step, 1) for step in steps), (1e-3, 0)]
+    return [*((step, 1) for step in steps), (1e-3, 0), (1e-4, 0)]
 
 def _directions(g, rng): # two, each entry moving by about the same
     signs = rng.choice([-1., 1.], (2, *g.shape))
@@ -372,7 +373,8 @@ def _hold(probe, k, got, room, h, rng):
     steps = _ladder(probe, h)
     e = _entries(probe, k, g, room[k], rtol, steps, rng)
     held = _Held('right', _error(e), entries=e)
-    held.resolution = float(np.median(_TRUST*e.best[1] + e.room)/(e.largest or 1)) + rtol
+    bars = e.best[1][np.isfinite(e.best[1])]
+    held.resolution = float(np.median(_TRUST*bars)/(e.largest or 1)) + rtol if len(bars) else 1.
     if e.wrong.any(): held.verdict, held.alike = 'wrong', _alike(k, got, e)
     elif _drowned(e, got): held.verdict, held.alike = _drowned(e, got)
     elif len(e.at) < g.size and _elsewhere(probe, k, g, room[k], rtol, steps, rng):
@@ -423,7 +425,7 @@ def _alike(k, got, e):
     c = float(g @ q/(q @ q))
     if (np.abs(g - c*q) <= room*max(1, abs(c))).all() and (
             _telling(g, c*q, q, room, 1) or _known_factor(c, room.max()/np.abs(q).max())):
-        return f'{c:.6g} times what it should be' if e.rtol < 1e-4 else f'about {c:.3g} times what it should be'
+        return f'{f"{c:.6g}" if e.rtol < 1e-4 else f"about {c:.3g}"} times what it should be'
     if got[k].ndim == 2 and got[k].shape == got[k].T.shape and same(got[k].T.ravel()[e.at]):
         return 'transposed'
     for j, other in enumerate(got):
@@ -472,8 +474,9 @@ def _factors(g, q, room, where):
 def _added(g, q, p, room, where):
     "Decay, of squares or of absolute values, that one of the two has and the other has not"
     on = '' if where == 'everything' else f' of {where.replace("gradient", "parameter")}'
-    for kind, slope, function in [('weight decay', p, '{half:.6g} times the sum of its squares'),
-                                  ('L1 decay', np.sign(p), '{c:.6g} times the sum of its absolute values')]:
+    kinds = [('weight decay', p, '{half:.6g} times the sum of its squares'),
+             ('L1 decay', np.sign(p), '{c:.6g} times the sum of its absolute values')]
+    for kind, slope, function in kinds:
         c = _by(g - q, slope)
         if not c or not (np.abs(q + c*slope - g) <= room).all(): continue
         if not _telling(g, q + c*slope, q, room, 1): continue
@@ -509,7 +512,8 @@ def _room(pair, params, got, probe, rng):
     u, rooms = max(2*theirs, min(probe.scatter, 2**-8)), [np.zeros_like(g) for g in got]
     for _ in range(2):
         near = pair.grad_at([p + u*v for p, v in zip(params, _any_direction(params, rng))])
-        if near: rooms = [np.maximum(r, (10 if u < 1e-5 else 3)*np.abs(a - g)) for r, a, g in zip(rooms, near, got)]
+        if near: rooms = [np.maximum(r, (10 if u < 1e-5 else 3)*np.abs(a - g))
+                          for r, a, g in zip(rooms, near, got)]
     return rooms
 
 def _changed(name, f, params, labels):
@@ -566,15 +570,17 @@ def _change(pair, params, u, h):
     return (_flat(ends[1]) - _flat(ends[0]))/(2*h) if all(ends) else np.nan
 
 def _symmetric(pair, params, rng, h, tol):
-    "Whether the gradients are those of any function: then v . dg/du = u . dg/dv"
+    "Whether the gradients are those of any function: v . dg/du = u . dg/dv; None if unclear"
     for _ in range(3):
-        u, v = [[rng.normal(size=p.shape) for p in params] for _ in range(2)]
+        u, v = [[rng.normal(size=p.shape)/np.sqrt(p.size) for p in params] for _ in range(2)]
         (du, dv), (du2, dv2) = [[_change(pair, params, w, step) for w in (u, v)]
                                 for step in (h, h/2)]
         u, v = _flat(u), _flat(v)
         room = tol*sum(np.linalg.norm(d)*np.linalg.norm(w) for d, w in [(du, v), (dv, u)])
         room += _TRUST*(abs((v*(du - du2)).sum()) + abs((u*(dv - dv2)).sum()))
-        if abs((v*du).sum() - (u*dv).sum()) > room: return False
+        one, other = (v*du).sum(), (u*dv).sum()
+        if abs(one - other) > room: return False
+        if not room <= .1*max(abs(one), abs(other)) and room: return None
     return True
 
 # %% ../../nbs/A2_any_function.ipynb #7c8f000d
@@ -596,6 +602,7 @@ def _on_grain(probe, held):
     if not probe.scatter or not probe.moves: return []
     like = 'in float32' if 1e-8 < probe.scatter < 1e-5 else 'in less than float64'
     size = max((h.resolution for h in held if h.verdict != 'unmeasured'), default=0)
+    size = size if np.isfinite(size) else 1.
     return [f'the loss is computed {like}: its values scatter by {probe.grain:.1g}, so the '
             f'quotients took steps of about 0.03, and errors below {100*size:.2g} % of an '
             "array's largest entry do not show. For a sharper check, compute it in float64"]
@@ -607,7 +614,8 @@ def _verdict(held, labels, left):
     first = where['wrong'] or ('what it leaves behind' if left else '')
     if first: return f'**The gradient is wrong**: {first}.', first
     if where['unmeasured'] == ', '.join(labels):
-        return '**Nothing can be said of this gradient**: no step gave a quotient that can be trusted.', ''
+        return ('**Nothing can be said of this gradient**: no step gave a quotient that can be '
+                'trusted.', '')
     also = f'; nothing can be said of {where["unmeasured"]}' if where['unmeasured'] else ''
     return f'**The gradient is right**, as far as difference quotients can tell{also}.', ''
 
@@ -636,9 +644,9 @@ def _examine(pair, params, h, rng):
     if wrong and not common and not left:
         coarse = _rtol(probe, got) > 1e-5
         whole = _symmetric(pair, params, rng, *((1e-2, 1e-2) if coarse else (1e-5, 1e-6)))
-        notes.append(_CONSISTENT if whole else _INCONSISTENT)
-    notes += [f'{labels[k]}: {len(held[k].entries.at)} of its {got[k].size} entries were tried'
-              for k in wrong if len(held[k].entries.at) < got[k].size]
+        notes += {True: [_CONSISTENT], False: [_INCONSISTENT], None: []}[whole]
+    notes += [f'{label}: {len(one.entries.at)} of its {g.size} entries were tried' for label, one, g
+              in zip(labels, held, got) if one.entries and len(one.entries.at) < g.size]
     if not left and _leans(pair, params, got, rng): notes.append(_LEANS)
     notes += [f'loss changes parameter {k}: work on a copy'
               for k in _changed('loss', pair.loss, params, pair.names)]
