@@ -274,16 +274,21 @@ def _directions(g, rng): # two, each entry moving by about the same
     signs = rng.choice([-1., 1.], (2, *g.shape))
     return [*signs*rng.uniform(.5, 1.5, signs.shape)/np.sqrt(g.size)]
 
+def _length(v):
+    "The Euclidean length of an array, of whatever size"
+    largest = np.abs(v).max()
+    return largest*np.linalg.norm(v/largest) if largest else 0.
+
 def _agrees(probe, k, g, h, rng):
     "The relative error along two random directions in array k; None unless it is small"
     directions = _directions(g, rng)
-    sums, sizes = [np.array([(f(g*v)).sum() for v in directions])
-                   for f in (np.asarray, np.square)]
+    sums = np.array([(g*v).sum() for v in directions])
+    sizes = np.array([_length(g*v) for v in directions])
     for step in (h, h/10, h/100):
         slopes = probe.slopes(k, directions, step)[0]
-        error = (np.abs(slopes - sums)/np.maximum(np.sqrt(sizes), 1e-300)).max()
+        error = (np.abs(slopes - sums)/np.maximum(sizes, 1e-300)).max()
         if (slopes == 0).all() and not g.any(): return 0.
-        noise = 1e-15*abs(probe.here)/step/np.sqrt(sizes.max())
+        noise = 1e-15*abs(probe.here)/step/sizes.max()
         if error < 1e-6 + noise and noise < 1e-5: return float(error)
 
 @dataclass(eq=False)
@@ -404,7 +409,7 @@ def _elsewhere(probe, k, g, room, rtol, steps, rng):
     for v in _directions(g, rng):
         slopes, bars, _ = map(np.array, zip(*(probe.slopes(k, [v], h) for h, _ in steps[:4])))
         best = bars.argmin()
-        allowed = rtol/10*np.linalg.norm(g*v) + np.abs(room*v).sum() + _TRUST*bars.flat[best]
+        allowed = rtol/10*_length(g*v) + np.abs(room*v).sum() + _TRUST*bars.flat[best]
         if not abs(slopes.flat[best] - (g*v).sum()) > allowed: return False
     return True
 
@@ -412,6 +417,11 @@ def _known_factor(c, tol):
     "Whether a factor is one that slips have: a sign, a whole number or its inverse"
     whole = [*range(2, 3 if tol > 1e-4 else 101)]
     return any(abs(abs(c) - w) <= tol*w for w in [1, *whole, *(1/w for w in whole)])
+
+def _by(x, y):
+    "The number that takes `y` nearest to `x`"
+    unit = y/(np.abs(y).max() or 1)
+    return float(x @ unit/(y @ unit)) if y.any() else 0.
 
 def _alike(k, got, e):
     "How a wrong array stands to the right one, where a few words say it"
@@ -422,7 +432,7 @@ def _alike(k, got, e):
     g, q, room = e.theirs[good], slopes[good], (_TRUST*bars + e.room)[good] + e.rtol*e.largest
     if (np.abs(q) <= room).all(): return 'not 0, as it should be'
     def same(x): return (np.abs(x[good] - q) <= room).all()
-    c = float(g @ q/(q @ q))
+    c = _by(g, q)
     if (np.abs(g - c*q) <= room*max(1, abs(c))).all() and (
             _telling(g, c*q, q, room, 1) or _known_factor(c, room.max()/np.abs(q).max())):
         return f'{f"{c:.6g}" if e.rtol < 1e-4 else f"about {c:.3g}"} times what it should be'
@@ -462,7 +472,6 @@ def _common(probe, got, held, labels):
     found = found or [*_added(g, q, p, room, where)]
     return found or [*_clips(g, q, room, got, held, wrong)]
 
-def _by(x, y): return float(x @ y/(y @ y)) if y.any() else 0.
 
 def _factors(g, q, room, where):
     if (np.abs(g) <= room*1e-3).all() and (np.abs(q) > room).any(): yield 'no gradient', 'compute it'
@@ -494,7 +503,7 @@ def _clips(g, q, room, got, held, wrong):
     clipped = np.clip(q, -bound, bound)
     if bound and (np.abs(g - clipped) <= room).all() and _telling(g, clipped, q, room, 1):
         yield f'clipped entry by entry (bound = {bound:.6g})', cure
-    norms = np.array([np.linalg.norm(a) for a in got])
+    norms = np.array([_length(a.ravel()) for a in got])
     norm, shorter = norms.max(), [_shortened(held[k].entries) for k in wrong]
     if len(wrong) > 2 and all(shorter) and np.allclose(norms[wrong], norm, 1e-4, 0):
         yield f'clipped array by array (norm = {norm:.6g})', cure
