@@ -443,7 +443,7 @@ def test_a_step_that_is_none_is_refused(h):
 
 
 @pytest.mark.parametrize('loss, grad, params, said', [
-    (squares, doubles, dict(w=POINT), r'loss raised KeyError: 0.*list\(params.values\(\)\)'),
+    (squares, doubles, dict(w=POINT), r'loss takes a list, and params is a dict: write `list\(params.values\(\)\)`'),
     (lambda p: (squares(p), doubles(p)), doubles, [POINT], r'tuple of 2.*loss\(p\)\[0\]'),
     (lambda p: None, doubles, [POINT], 'loss returned None: is a `return` missing'),
     (lambda p: Attached(), doubles, [POINT], 'Attached that NumPy cannot read .*requires grad.*return a float'),
@@ -459,10 +459,17 @@ def test_a_step_that_is_none_is_refused(h):
     (squares, lambda p: [Attached()], [POINT], 'gradient 0 is a Attached that NumPy cannot read'),
     (squares, doubles, [(np.ones((2, 3)), np.ones(3))], 'parameter 0 is a tuple of arrays of different shapes: make one flat list'),
     (squares, doubles, [None], 'parameter 0 is None'), (squares, doubles, POINT, r'got a ndarray: write \[params\]'),
+    (3., doubles, [POINT], 'loss must be a function of a list of arrays, got a float'),
+    (squares, 'grad', [POINT], 'grad must be a function of a list of arrays, got a str'),
     (squares, doubles, [], 'params is empty'), (squares, doubles, [np.zeros((0, 3))], 'parameter 0 has shape .0, 3.: leave it out'),
     (squares, doubles, [np.array(['a', 1], object)], 'parameter 0 must hold real numbers')])
 def test_what_does_not_fit_is_refused_in_a_sentence(loss, grad, params, said):
     with pytest.raises((TypeError, ValueError), match=said): diagnose_functions(loss, grad, params)
+
+
+@pytest.mark.parametrize('seed', [-1, 'x', 1.5, Tensor(1), {}, [None]])
+def test_a_seed_that_is_none_is_refused(seed):
+    with pytest.raises(ValueError, match='seed must be a whole number'): diagnose_functions(squares, doubles, [POINT], seed=seed)
 
 
 def test_a_loss_that_changes_its_parameters_does_no_harm():

@@ -37,12 +37,16 @@ def _called(name, f, params):
     try: return f(params)
     except Exception as error:
         keyed = isinstance(params, dict)
+        if keyed and _takes(f, list(params.values())): raise TypeError(
+            f'{name} takes a list, and params is a dict: write `list(params.values())`') from error
         shapes = ', '.join(str(p.shape) for p in (params.values() if keyed else params))
-        keys = f' {", ".join(map(str, params))}' if keyed else ''
-        cure = '; if it takes a list, write `list(params.values())`' if keyed else ''
         raise ValueError(f'{name} raised {type(error).__name__}: {error}; it was called with a '
-                         f'{type(params).__name__}{keys} of float64 arrays of shape {shapes}{cure}'
-                         ) from error
+                         f'{type(params).__name__} of float64 arrays of shape {shapes}') from error
+
+def _takes(f, params):
+    try: f(params)
+    except Exception: return False
+    return True
 
 def _moved(p, v, d, least):
     "`p`, moved in its entry `v` or along the array `v`; and by how much it did move"
@@ -170,16 +174,30 @@ def _slopes(rise, x, grain):
 def _array(value, name):
     "A float64 array from what came; an error in words if it is none"
     if value is None: raise TypeError(f'{name} is None: give an array')
-    if isinstance(value, (tuple, list)) and any(np.ndim(v) for v in value) and (
-            len({np.shape(v) for v in value}) > 1): raise TypeError(
-        f'{name} is a {type(value).__name__} of arrays of different shapes: '
-        'make one flat list of all arrays')
+    kind = type(value).__name__
+    if isinstance(value, (tuple, list)) and len({_shape(v) for v in value}) > 1: raise TypeError(
+        f'{name} is a {kind} of arrays of different shapes: make one flat list of all arrays')
     try: array = np.asarray(value)
     except Exception as error: raise TypeError(
-        f'{name} is a {type(value).__name__} that NumPy cannot read ({error}): '
-        'make it a NumPy array') from error
-    if array.dtype.kind == 'V': array = array.astype(float)   # bfloat16 is no type of NumPy's own
+        f'{name} is a {kind} that NumPy cannot read ({error}): make it a NumPy array') from error
+    if array.dtype.kind == 'V': # bfloat16 is no type of NumPy's own
+        try: array = array.astype(float)
+        except (TypeError, ValueError): raise TypeError(
+            f'{name} is a {kind} of dtype {array.dtype}: make it an array of floats') from None
     return as_floats(array, name).astype(float)
+
+def _shape(value):
+    try: return np.shape(value)
+    except Exception: return 'ragged'
+
+def _check_functions(loss, grad, seed):
+    "The generator for a seed; an error in words for what is no function, and no seed"
+    for name, f in (('loss', loss), ('grad', grad)):
+        if not callable(f): raise TypeError(f'{name} must be a function of a list of arrays, got a '
+                                            f'{type(f).__name__}: write `lambda p: ...`')
+    try: return np.random.default_rng(seed)
+    except Exception: raise ValueError(f'seed must be a whole number from 0 on, got a '
+                                       f'{type(seed).__name__}: leave it out, or try 0') from None
 
 def _check_params(params):
     "The parameters as a list of float64 arrays, and their names; refuses what is no such list"
@@ -196,7 +214,7 @@ def _check_params(params):
 def _check_step(h):
     "The step of the quotients; ValueError if it is none"
     try: step = float(h)
-    except (TypeError, ValueError): step = np.nan
+    except Exception: step = np.nan   # whatever it is, it is no number
     if 1e-12 <= step <= 1 and not isinstance(h, bool): return step
     raise ValueError(f'h must be a number between 1e-12 and 1, got {h!r}: leave it out, or try 1e-5')
 
@@ -222,7 +240,7 @@ def _in_order(got, names, keyed):
 
 _PAIR = ': is it a loss and its gradients? Hand over `lambda p: grad(p)[1]`'
 
-def _is_pair(got): return (isinstance(got, (list, tuple)) and len(got) == 2 and np.ndim(got[0]) == 0
+def _is_pair(got): return (isinstance(got, (list, tuple)) and len(got) == 2 and not _shape(got[0])
                            and isinstance(got[1], (list, tuple, dict)))
 
 def _refuse_shape(name, g, p):
@@ -258,10 +276,15 @@ class _Pair:
 # %% ../../nbs/A2_any_function.ipynb #7c8f0009
 _TRUST = 5   # error bars: further off is wrong
 
+def _digits(got):
+    "The relative grain of their gradient; a few 0, 1 and 2 are no sign of a coarse one"
+    values = _flat(got)
+    grain, mantissas = _type_grain(values), set(np.frexp(values)[0])
+    return grain if grain <= 2**-24 or len(mantissas) > 5 else 2**-53
+
 def _rtol(probe, got):
     "How far right gradients may be from one another, in parts of the largest entry"
-    theirs = _type_grain(np.concatenate([g.ravel() for g in got]))
-    loose = {2**-53: 1e-5, 2**-24: 1e-4}.get(theirs, 5e-2)
+    loose = {2**-53: 1e-5, 2**-24: 1e-4}.get(_digits(got), 5e-2)
     return max(loose, min(max(1e4*probe.scatter, 1e-3), 5e-2) if probe.scatter else 0)
 
 def _ladder(probe, h):
@@ -300,6 +323,7 @@ class _Entries:
     rtol:float # the same, in parts of the largest
     sizes:np.ndarray # of the parameters, (n,)
     noise:float # of the loss
+    within:float=np.inf # the longest step that is believed
     tried:list=field(default_factory=list) # for each step: slopes, bars, jumps, reach, (n,) each
     @property
     def steps(self):
@@ -308,7 +332,7 @@ class _Entries:
         nearest = np.where(jumps > 0, reach, np.inf).min(0)   # the least step that saw a kink
         hidden = (reach < nearest) & (_LOUD*self.noise/reach > jumps.max(0)) & np.isfinite(nearest)
         room = np.where(self.sizes.max() < nearest/10, np.inf, _TRUST*jumps.max(0))
-        return slopes, np.where(reach >= nearest, np.inf, bars + np.where(hidden, room, 0))
+        return slopes, np.where((reach >= nearest) | (reach > self.within), np.inf, bars + np.where(hidden, room, 0))
     @property
     def best(self):
         "The sharpest slope of each entry, and its bar"
@@ -378,14 +402,24 @@ def _hold(probe, k, got, room, h, rng):
     steps = _ladder(probe, h)
     e = _entries(probe, k, g, room[k], rtol, steps, rng)
     held = _Held('right', _error(e), entries=e)
-    bars = e.best[1][np.isfinite(e.best[1])]
-    held.resolution = float(np.median(_TRUST*bars)/(e.largest or 1)) + rtol if len(bars) else 1.
+    held.resolution = min(_spread(e)/(e.largest or 1), 1.) + rtol
     if e.wrong.any(): held.verdict, held.alike = 'wrong', _alike(k, got, e)
     elif _drowned(e, got): held.verdict, held.alike = _drowned(e, got)
     elif len(e.at) < g.size and _elsewhere(probe, k, g, room[k], rtol, steps, rng):
         held.verdict, held.alike = 'wrong', 'wrong in a few of its entries'
     elif not probe.scatter and not e.sharp(.3).all(): held.alike = 'beside a kink or an edge'
     return held
+
+def _doubt(held, params):
+    "Where all weights are tiny and kinks were seen, only steps of the weights' own size tell"
+    tiny, entries = max(np.abs(p).max() for p in params), [h.entries for h in held if h.entries]
+    if tiny > 1e-3 or not any(jumps.any() for e in entries for _, _, jumps, _ in e.tried): return
+    for h in held:
+        if h.verdict != 'wrong': continue
+        h.entries.within = 10*tiny
+        if not h.entries.wrong.any(): h.verdict, h.error, h.alike = 'unmeasured', 0., _NOT
+
+_NOT = 'not to be measured'
 
 def _error(e):
     "The largest gap in parts of the largest entry, over entries that are known well"
@@ -394,15 +428,17 @@ def _error(e):
     gaps = np.abs(e.theirs - slopes)[known]
     return float(gaps.max()/(e.largest or 1)) if known.any() else 0.
 
+def _spread(e): return float(np.median(_TRUST*e.best[1] + e.room))   # what is allowed, in the middle
+
 def _drowned(e, got):
     "What to say of an array whose slopes are smaller than their error bars; None if they are not"
-    bar = _TRUST*np.median(e.best[1])
+    bar = _spread(e)
     if bar < .3*e.largest or bar == 0: return None
-    if not np.isfinite(bar): return 'unmeasured', 'not to be measured'
+    if not np.isfinite(bar): return 'unmeasured', _NOT
     if not e.theirs.any() and not any(s.any() for s, *_ in e.tried): return None
     if bar < 1e-3*max(np.abs(g).max() for g in got):
         return 'right', 'too small to measure'*bool(e.theirs.any())
-    return 'unmeasured', 'not to be measured'
+    return 'unmeasured', _NOT
 
 def _elsewhere(probe, k, g, room, rtol, steps, rng):
     "Whether entries that were not tried must be wrong, by random directions in the whole array"
@@ -517,13 +553,17 @@ def _shortened(e):
 # %% ../../nbs/A2_any_function.ipynb #7c8f000c
 def _room(pair, params, got, probe, rng):
     "How far their gradient moves if each parameter is rounded: right ones may differ by that"
-    theirs = _type_grain(np.concatenate([g.ravel() for g in got]))
-    u, rooms = max(2*theirs, min(probe.scatter, 2**-8)), [np.zeros_like(g) for g in got]
-    for _ in range(2):
+    u, rooms = max(2*_digits(got), min(probe.scatter, 2**-8)), [np.zeros_like(g) for g in got]
+    for _ in range(4):
         near = pair.grad_at([p + u*v for p, v in zip(params, _any_direction(params, rng))])
-        if near: rooms = [np.maximum(r, (10 if u < 1e-5 else 3)*np.abs(a - g))
-                          for r, a, g in zip(rooms, near, got)]
+        if near: rooms = [np.maximum(r, _wobble(a - g, u)) for r, a, g in zip(rooms, near, got)]
     return rooms
+
+def _wobble(moved, u):
+    "What rounding by `u` may do to each entry, from what it did once"
+    moved = np.abs(moved)
+    if u < 1e-8: return 10*moved
+    return np.maximum((10 if u < 1e-5 else 3)*moved, 2*moved.max())   # of few digits, by chance none
 
 def _changed(name, f, params, labels):
     "Notes on the parameters that a call of `f` changes in place"
@@ -647,6 +687,7 @@ def _examine(pair, params, h, rng):
     left = _behaviour(pair, params, got, changed)
     room = [np.zeros_like(g) for g in got] if left else _room(pair, params, got, probe, rng)
     held = [_hold(probe, k, got, room, h, rng) for k in range(len(got))]
+    _doubt(held, params)
     wrong = [k for k, one in enumerate(held) if one.verdict == 'wrong']
     common = _common(probe, got, held, labels) if wrong else []
     notes = left + [f'**{name}**. Cure: {cure}' for name, cure in common]
@@ -678,6 +719,7 @@ def diagnose_functions(loss:Callable, # arrays, as in params -> number
                        h:float=1e-5, # step of the first difference quotients
                        seed:int=0): # of the directions and entries that are tried
     "A `Report` on a gradient function of any code, held against its loss; ValueError for bad input"
-    h, (arrays, names) = _check_step(h), _check_params(params)
+    rng, h, (arrays, names) = (_check_functions(loss, grad, seed), _check_step(h),
+                               _check_params(params))
     pair = _Pair(loss, grad, names, isinstance(params, dict))
-    with _quiet(): return _examine(pair, arrays, h, np.random.default_rng(seed))
+    with _quiet(): return _examine(pair, arrays, h, rng)
