@@ -193,8 +193,9 @@ def _shape(value):
 def _check_functions(loss, grad, seed):
     "The generator for a seed; an error in words for what is no function, and no seed"
     for name, f in (('loss', loss), ('grad', grad)):
-        if not callable(f): raise TypeError(f'{name} must be a function of a list of arrays, got a '
-                                            f'{type(f).__name__}: write `lambda p: ...`')
+        what = 'None' if f is None else f'a {type(f).__name__}'
+        if not callable(f): raise TypeError(f'{name} must be a function of a list of arrays, got '
+                                            f'{what}: write `lambda p: ...`')
     try: return np.random.default_rng(seed)
     except Exception: raise ValueError(f'seed must be a whole number from 0 on, got a '
                                        f'{type(seed).__name__}: leave it out, or try 0') from None
