@@ -283,10 +283,14 @@ def _digits(got):
     grain, mantissas = _type_grain(values), set(np.frexp(values)[0])
     return grain if grain <= 2**-24 or len(mantissas) > 5 else 2**-53
 
+def _coarse(scatter):
+    "What a loss's scatter allows: a thousandth in float32, up to a twentieth where it is louder"
+    return 0 if not scatter else 1e-3 if scatter < 1.2e-7 else min(1e5*scatter, 5e-2)
+
 def _rtol(probe, got):
     "How far right gradients may be from one another, in parts of the largest entry"
     loose = {2**-53: 1e-5, 2**-24: 1e-4}.get(_digits(got), 5e-2)
-    return max(loose, min(max(1e4*probe.scatter, 1e-3), 5e-2) if probe.scatter else 0)
+    return max(loose, _coarse(probe.scatter))
 
 def _ladder(probe, h):
     "The steps of the quotients, as they are tried: (h, 1) for |p| < 1, or (h, 0), parts of |p|"
@@ -333,13 +337,16 @@ class _Entries:
         nearest = np.where(jumps > 0, reach, np.inf).min(0)   # the least step that saw a kink
         hidden = (reach < nearest) & (_LOUD*self.noise/reach > jumps.max(0)) & np.isfinite(nearest)
         room = np.where(self.sizes.max() < nearest/10, np.inf, _TRUST*jumps.max(0))
-        return slopes, np.where((reach >= nearest) | (reach > self.within), np.inf, bars + np.where(hidden, room, 0))
+        beyond = (reach >= nearest) | (reach > self.within)
+        return slopes, np.where(beyond, np.inf, bars + np.where(hidden, room, 0))
     @property
     def best(self):
         "The sharpest slope of each entry, and its bar"
         slopes, bars = self.steps
         pick = bars.argmin(0), np.arange(len(self.at))
-        return slopes[pick], bars[pick]
+        slope, bar = slopes[pick], bars[pick]
+        near = bars <= 30*bar   # nearly as sharp: by chance a bar is too short, not all of them
+        return slope, np.maximum(bar, np.where(near, np.abs(slopes - slope), 0).max(0))
     @property
     def largest(self):
         slopes, bars = self.best
@@ -357,7 +364,7 @@ class _Entries:
         "Which entries no step vouches for"
         slopes, bars = self.best
         wrong = ~self.fits(slopes, bars) & (self.count() > 1)
-        for other, bar in zip(*self.steps):   # steps that contradict each other prove nothing
+        for other, bar, *_ in self.tried:   # steps that contradict each other prove nothing
             apart = np.abs(other - slopes) > _TRUST*(bar + bars) + self.rtol*self.largest
             wrong &= ~(apart & self.fits(other, bar) & (_TRUST*bar <= .5*self.largest))
         return wrong
@@ -383,7 +390,8 @@ def _entries(probe, k, g, room, rtol, steps, rng, most=300):
     for h in steps[1:]:
         known = e.sharp(rtol) & (e.fits(*e.best) | (e.count() > 1))
         _try(e, probe, k, kept & ~known, *h)
-    return e
+    if probe.scatter and any(jumps.any() for _, _, jumps, _ in e.tried): e.rtol = max(rtol, .05)
+    return e   # where a grain hides the small steps, kinks smooth the others
 
 # %% ../../nbs/A2_any_function.ipynb #7c8f000a
 @dataclass(eq=False)
@@ -403,7 +411,7 @@ def _hold(probe, k, got, room, h, rng):
     steps = _ladder(probe, h)
     e = _entries(probe, k, g, room[k], rtol, steps, rng)
     held = _Held('right', _error(e), entries=e)
-    held.resolution = min(_spread(e)/(e.largest or 1), 1.) + rtol
+    held.resolution = min(_spread(e)/(e.largest or 1), 1.) + e.rtol
     if e.wrong.any(): held.verdict, held.alike = 'wrong', _alike(k, got, e)
     elif _drowned(e, got): held.verdict, held.alike = _drowned(e, got)
     elif len(e.at) < g.size and _elsewhere(probe, k, g, room[k], rtol, steps, rng):
@@ -429,7 +437,7 @@ def _error(e):
     gaps = np.abs(e.theirs - slopes)[known]
     return float(gaps.max()/(e.largest or 1)) if known.any() else 0.
 
-def _spread(e): return float(np.median(_TRUST*e.best[1] + e.room))   # what is allowed, in the middle
+def _spread(e): return float(np.median(_TRUST*e.best[1] + e.room))   # what is allowed
 
 def _drowned(e, got):
     "What to say of an array whose slopes are smaller than their error bars; None if they are not"
@@ -554,17 +562,27 @@ def _shortened(e):
 # %% ../../nbs/A2_any_function.ipynb #7c8f000c
 def _room(pair, params, got, probe, rng):
     "How far their gradient moves if each parameter is rounded: right ones may differ by that"
-    u, rooms = max(2*_digits(got), min(probe.scatter, 2**-8)), [np.zeros_like(g) for g in got]
+    found = _elsewhere_too(pair, params, rng)
+    digits = max(_digits(g) for g in [got, *found])
+    u, rooms = max(2*digits, min(probe.scatter, 2**-8)), [np.zeros_like(g) for g in got]
     for _ in range(4):
         near = pair.grad_at([p + u*v for p, v in zip(params, _any_direction(params, rng))])
         if near: rooms = [np.maximum(r, _wobble(a - g, u)) for r, a, g in zip(rooms, near, got)]
-    return rooms
+    sizes = np.array([[np.abs(a).max() for a in g] for g in [got, *found]]).max(0)
+    floor = (1024 if u < 1e-12 else 32)*u*np.maximum(sizes, sizes.max()/10)
+    return [r + least for r, least in zip(rooms, floor)]
+
+def _elsewhere_too(pair, params, rng):
+    "The gradient with other weights: one that all but vanishes here cancels, and has few digits"
+    places = [[c*p for p in params] for c in (0, .1, .5)]
+    places += [[p + v for p, v in zip(params, _any_direction(params, rng))] for _ in range(2)]
+    return [g for g in map(pair.grad_at, places) if g]
 
 def _wobble(moved, u):
     "What rounding by `u` may do to each entry, from what it did once"
     moved = np.abs(moved)
     if u < 1e-8: return 10*moved
-    return np.maximum((10 if u < 1e-5 else 3)*moved, 2*moved.max())   # of few digits, by chance none
+    return np.maximum((10 if u < 1e-5 else 3)*moved, 2*moved.max())   # by chance, few digits stay
 
 def _changed(name, f, params, labels):
     "Notes on the parameters that a call of `f` changes in place"
@@ -585,7 +603,8 @@ def _kept(calls):
     "What a gradient function keeps, from what three calls with the same parameters returned"
     if not all(calls): return 'grad raises an error when it is called again'
     first, second, third = calls
-    momentum = _ratio([c - b for b, c in zip(second, third)], [b - a for a, b in zip(first, second)])
+    momentum = _ratio([c - b for b, c in zip(second, third)],
+                      [b - a for a, b in zip(first, second)])
     if momentum and abs(momentum - 1) < 1e-3: return (
         'grad accumulates: ' + ('the second call returns twice the first' if _ratio(second, first)
         and abs(_ratio(second, first) - 2) < 1e-3 else 'each call adds to what the last returned') +
