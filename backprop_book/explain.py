@@ -10,7 +10,7 @@ import html
 import json
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from fractions import Fraction
 from numbers import Integral
@@ -24,10 +24,13 @@ from sympy.printing.latex import LatexPrinter
 from sympy.printing.precedence import PRECEDENCE
 from sympy.printing.str import StrPrinter
 
+from .check import as_floats
 from .descent import Optimizer, sgd
+from .files import write_text
+from .formula import as_mpmath, as_typed
 from .loss import Loss, softmax_cross_entropy, squared_error
-from .network import forward
-from .transfer import Transfer, read_formula
+from .network import Layer, forward, squashed_twice
+from .transfer import Transfer, identity, read_formula
 
 # %% ../nbs/12_your_network.ipynb #208f4993
 DIGITS = 50   # so many digits of every value are right
@@ -111,7 +114,7 @@ _read = functools.lru_cache(read_formula)
 def _compiled(text, names, exact):
     expr, symbols = _read(text, *names), [sp.Symbol(n, real=True) for n in names]
     def put_in(*xs): return expr.xreplace(dict(zip(symbols, xs)))
-    return put_in if exact else sp.lambdify(symbols, expr, 'mpmath')
+    return put_in if exact else as_mpmath(expr, *symbols)
 
 def _function(text, names, exact, whose):
     "A formula as a function of fractions, or of mpmath's numbers"
@@ -369,6 +372,7 @@ class _Latex(LatexPrinter):
 def _bare(text):
     "Without brackets in brackets: exp((-2)), and without those of an exponent"
     text = re.sub(r'\(\((-[^()]*)\)\)', r'(\1)', text)
+    text = re.sub(r'\\left\(\\left\((-[^()]*)\\right\) ?\\right\)', r'\\left(\1\\right)', text)
     text = re.sub(r'\^\{\\left\((-[^()]*)\\right\)\}', r'^{\1}', text)
     power = r'\\left\((\d[\d.]* \\times 10\^\{-?\d+\})\\right\)'
     text = re.sub(r'\\sqrt\{' + power + r'\}', r'\\sqrt{\1}', text)
@@ -534,7 +538,7 @@ def _letters(w, j, r):
 def _loss_formula(w, text, letters):
     "Of the loss; the outputs of softmax in their order, where SymPy would sort o10 before o2"
     if w.loss is not softmax_cross_entropy: return _read(text, *letters)
-    return sp.parse_expr(text, {x: sp.Symbol(x, real=True) for x in letters}, evaluate=False)
+    return as_typed(text, *letters)
 
 def _tell_part(w, r, j):
     "What an output adds to the loss, or what a row does (`j` None)"
@@ -642,7 +646,7 @@ def _tell_move(w, rules, numbers, before, l, field, index, at, what, name):
         past = before[l, field][k][index] if before and k in rules else sp.Integer(0)
         takes[k] = of(k, old), past
     for made, text in rules.items():
-        expr = sp.parse_expr(text, {k: sp.Symbol(k, real=True) for k in takes}, evaluate=False)
+        expr = as_typed(text, *takes)
         values = [q.moved[l, field][made][index] for q in (w.p, w.full)]
         result = (new if made == 'p' else of(made, new), *values)
         w.say(made, (l, None, at), f'layer {l+1}, {what}', result, expr,
@@ -717,6 +721,14 @@ def _brief(e, value):
     text = text_of(value, min(e.digits, 3), e.exact)
     return text if not e.exact or len(text) < 9 else f'\u2248{text_of(value, 3)}'
 
+def _neuron_names(N, l, j, x, y):
+    "Name in the circle; names of bias and target below it"
+    name, below = N.unit(l, j), []
+    yield _Text(name, x, y, name, 'name')
+    if l >= 0 and N.biases != 'absent': below += [N.b(l, j).plain]
+    if l == len(N.widths) - 2: below += [f'target y_{name}']
+    for k, text in enumerate(below): yield _Text(text, x, y + _RADIUS + 13 + 19*k, name)
+
 def _neuron_texts(e, l, j, x, y):
     "Name and output in the circle; bias, delta and target below it"
     p, N = e.passes[0], e._names
@@ -761,10 +773,11 @@ def _least_crowded(choices, texts, spots, lines):
     hits, _, best = min((*faults(choice), i) for i, choice in enumerate(choices))
     return choices[best], hits
 
-def _labelled(e, columns, step, values):
+def _labelled(e, columns, step, values, numbers):
     "Places and texts for a distance between layers, and how many overlaps are left"
     spots = {at: np.array(spot) for at, spot in _spots(columns, step).items()}
-    texts = [text for (l, j), spot in spots.items() for text in _neuron_texts(e, l, j, *spot)]
+    def told(*at): return _neuron_texts(e, *at) if numbers else _neuron_names(e._names, *at)
+    texts = [text for at, spot in spots.items() for text in told(*at, *spot)]
     edges = [(l, i, j) for l, j in spots for m, i in spots if l >= 0 and m == l - 1]
     ways = {(l, i, j): np.linspace(spots[l-1, i], spots[l, j], 40) for l, i, j in edges}
     clashes, middles = 0, np.array([*spots.values()])
@@ -777,27 +790,27 @@ def _labelled(e, columns, step, values):
         texts, clashes = texts + best, clashes + hits
     return spots, edges, texts, clashes
 
-def _picture(e):
+def _picture(e, numbers=True):
     "Neurons, arrows and texts, so far apart that no text overlaps another; and the size"
     columns = _columns(e)
     high = max(map(len, columns))
     steps = range(max(240, 85*high), 600, 40)
-    tries = [(True, step) for step in steps if high <= 3] + [(False, step) for step in steps]
-    for values, step in tries:
-        spots, edges, texts, clashes = _labelled(e, columns, step, values)
+    tries = [(True, step) for step in steps if high <= 3 and numbers]
+    for values, step in [*tries, *((False, step) for step in steps)]:
+        spots, edges, texts, clashes = _labelled(e, columns, step, values, numbers)
         if not clashes: break
     size = 140 + step*len(e.net), _ROW*high + 20
     texts += [_Text(f'{len(column)} of {width}', 50 + step*l, size[1] - 14)
               for l, (column, width) in enumerate(zip(columns, e._names.widths))
               if len(column) < width]
     return SimpleNamespace(size=size, neurons=[*spots.values()], texts=texts,
-                           arrows=[*_arrows(e, spots, edges, {text.of for text in texts})])
+                           arrows=[*_arrows(e, spots, edges, {t.of for t in texts}, numbers)])
 
-def _arrows(e, spots, edges, labelled):
+def _arrows(e, spots, edges, labelled, back):
     for l, i, j in edges:
         known = e._names.W(l, i, j).plain in labelled
-        yield _arrow('on' if known else 'faint', spots[l-1, i], spots[l, j])
-        if known and e.passes[0].dW: yield _arrow('back', spots[l, j], spots[l-1, i])
+        yield _arrow('on' if known or not back else 'faint', spots[l-1, i], spots[l, j])
+        if known and back and e.passes[0].dW: yield _arrow('back', spots[l, j], spots[l-1, i])
 
 def _arrow(kind, a, b):
     "From rim to rim, and a little to the left, so that the way back is seen beside it"
@@ -849,8 +862,9 @@ def _svg(picture, about):
 # %% ../nbs/12_your_network.ipynb #d3443c66
 def _tex(text):
     "Text for LaTeX"
-    said = {'\\': r'\textbackslash{}', '^': r'\^{}', '~': r'\~{}', '\u2248': r'$\approx$'}
-    return re.sub(r'[\\{}$&#%_^~\u2248]', lambda m: said.get(m[0], '\\' + m[0]), text)
+    said = {'\\': r'\textbackslash{}', '^': r'\^{}', '~': r'\~{}', '\u2248': r'$\approx$',
+            '<': '$<$', '>': '$>$', "'": "{'}"}
+    return re.sub(r'[\\{}$&#%_^~<>\'\u2248]', lambda m: said.get(m[0], '\\' + m[0]), text)
 
 _TIKZ = r'''\definecolor{on}{HTML}{%s}\definecolor{back}{HTML}{%s}
 \begin{tikzpicture}[scale=%.2f,transform shape,font=\scriptsize,
@@ -897,6 +911,11 @@ class Explanation:
         "How the numbers were rounded, in a sentence"
         return _rounding(self.settings)
     @property
+    def remarks(self):
+        "What the reader should mind, a sentence each"
+        said = squashed_twice(self.net, self.loss)
+        return [f'Mind: {said}.'] if said else []
+    @property
     def phases(self):
         "The lines, by phase: {name: lines}"
         out = {}
@@ -907,6 +926,11 @@ class Explanation:
         "The network, with the numbers of the first pass"
         picture = _picture(self)
         return Drawing(_svg(picture, f'{self.title} {_about(self)}'), _tikz(picture))
+    @functools.cached_property
+    def sketch(self):
+        "The network with names alone, for whoever is to find the numbers"
+        picture = _picture(self, numbers=False)
+        return Drawing(_svg(picture, 'The network, with the names of its parts'), _tikz(picture))
     def _asked(self, unit): return unit in (self.settings['only'] or [])
     def __getitem__(self, name):
         "The line that computes this; KeyError if none does"
@@ -915,7 +939,9 @@ class Explanation:
         there = _and([line.name.plain for line in self.lines])
         raise KeyError(f'no line computes {name!r}; there are {there}')
     def __str__(self): return _as_text(self)
-    def __repr__(self): return f'{self.title} {len(self.lines)} lines; print it, or see .lines'
+    def __repr__(self):
+        told = f'{self.title} {len(self.lines)} lines; print it, or see .lines'
+        return ' '.join([told, *self.remarks])
     def _repr_markdown_(self): return self.markdown()   # on the site
     def _repr_html_(self): return _in_jupyter(self)
     def markdown(self):
@@ -932,7 +958,7 @@ class Explanation:
         return json.dumps(_as_data(self), indent=1) + '\n'
     def write(self, path, # its suffix says the format: .md, .tex, .html or .json
               overwrite:bool=False): # an existing file
-        "Write a file in UTF-8; ValueError for another suffix, FileExistsError for an existing file"
+        "Write a file, whole or not at all; ValueError for another suffix, OSError in a sentence"
         return _write(self, Path(path), overwrite)
 
 # %% ../nbs/12_your_network.ipynb #ad8c1871
@@ -950,7 +976,8 @@ def _setting(e):
     "The network and how it learns, in a sentence"
     s = e.settings
     rows, n = e._names.n, s['updates']
-    return (f'Transfer functions: {", ".join(s["transfers"])}. Loss: {s["loss"]}. Optimizer: '
+    takes = ', which takes logits and squashes them itself'*e.loss.from_logits
+    return (f'Transfer functions: {", ".join(s["transfers"])}. Loss: {s["loss"]}{takes}. Optimizer: '
             f'{s["optimizer"]}. Biases: {_BIASES[s["biases"]]}. Rows: {rows}. Updates: {n}.')
 
 _BIASES = dict(neuron='one a neuron', layer='one a layer, shared', frozen='not trained',
@@ -960,7 +987,7 @@ def _given_text(e, name, value):
     return text_of(value, DIGITS if name.plain in _GREEK else e.digits, e.exact)
 
 def _as_text(e):
-    out = [e.title, _setting(e), e.rounding, '', 'Given']
+    out = [e.title, _setting(e), e.rounding, *e.remarks, '', 'Given']
     out += [f'  {name.plain} = {_given_text(e, name, value)}' for name, value in e.given]
     for phase, lines in e.phases.items():
         out += ['', phase, '='*len(phase)]
@@ -979,6 +1006,7 @@ def _given_rows(e):
 
 def _as_markdown(e):
     out = [f'**{e.title}** {_escaped(_setting(e))} {e.rounding}']
+    out += [f'\n**{_escaped(remark)}**' for remark in e.remarks]
     def fold(name, n, body):
         head = f'<summary>{html.escape(name)} ({n})</summary>'
         return ['<details>', head, '', *body, '</details>', '']
@@ -995,18 +1023,26 @@ _TEX_HEAD = r'''\documentclass{article}
 \usepackage{tikz}
 \usepackage[a4paper,margin=2.4cm]{geometry}
 \setlength{\parindent}{0pt}
-\allowdisplaybreaks
 \raggedbottom
 \begin{document}
 '''
 
+_HALF_A_PAGE = 2000   # characters
+
+def _is_long(line):
+    "Whether it holds fractions longer than a row"
+    return line.exact and max(map(len, line.steps())) >= 90
+
 def _tex_line(line):
     "A step as an equation; with fractions longer than a line, as text that breaks anywhere"
-    if not line.exact or max(map(len, line.steps())) < 90:
+    if not _is_long(line):
         return rf'\begin{{align*}}{line.equation(70)}\end{{align*}}'
     rows = [line.symbols(True), *map(_breaking, line.steps()[1:])]
-    return '\n'.join(['', rf'${line.name.latex}$', *(rf'\par\hangindent=2em ${{}}= {row}$'
-                                                     for row in rows), r'\par\bigskip'])
+    rows = '\n'.join(rf'\par\hangindent=2em ${{}}= {row}$' for row in rows)
+    if max(map(len, line.steps())) < _HALF_A_PAGE:   # else it may go on overleaf
+        rows = rf'\begin{{minipage}}[t]{{\linewidth}}\raggedright{rows}\end{{minipage}}'
+    return '\n'.join([r'\par\nopagebreak', rf'${line.name.latex}$', r'\par\nopagebreak', rows,
+                      r'\par\bigskip'])
 
 def _breaking(text):
     "Numbers as LaTeX in which a line may end after three digits"
@@ -1015,8 +1051,9 @@ def _breaking(text):
 
 def _as_latex(e):
     given = ', '.join(f'${row}$' for row in _given_rows(e))
+    remarks = [rf'\textbf{{{_tex(remark)}}}' + '\n' for remark in e.remarks]
     out = [_TEX_HEAD + rf'\section*{{{_tex(e.title)[:-1]}}}', _tex(_setting(e)), '', e.rounding, '',
-           r'\begin{center}', e.drawing.tikz, r'\end{center}', _tex(_about(e)), '',
+           *remarks, r'\begin{center}', e.drawing.tikz, r'\end{center}', _tex(_about(e)), '',
            r'\subsection*{Given}', r'\raggedright', f'{given}.']
     for phase, lines in e.phases.items():
         out += ['', rf'\subsection*{{{_tex(phase)}}}']
@@ -1032,14 +1069,18 @@ _PAGE_CSS = '''
 body { background: var(--ground); color: var(--ink); font: 1rem/1.5 sans-serif; max-width: 46rem;
   margin: 0 auto; padding: 1rem; }
 svg :target text { font-weight: bold; text-decoration: underline; }
-@media print { details:not([open]) > * { display: block; } }
+@page { margin: 1.6cm; }
+@media print { :root { color-scheme: light; --ground: #fff; --ink: #000; --on: #0072b2;
+  --back: #d55e00; } body { max-width: none; padding: 0; font-size: 10.5pt; } }
 '''
 
 _CSS = '''
 .explained { max-width: 46rem;
   --page: var(--jp-layout-color0, var(--ground, transparent)); }
-.explained .scroll { overflow-x: auto; } .explained .given span { white-space: nowrap; }
-.explained svg { display: block; width: 100%; min-width: 34rem; height: auto; }
+.explained .given span, .explained math { white-space: nowrap; }
+.explained .remark { border-left: .3rem solid var(--back, #d55e00); padding-left: .7rem;
+  font-weight: bold; }
+.explained svg { display: block; width: 100%; height: auto; }
 .explained math { font-size: 1.15em; }
 .explained details > summary { display: list-item; list-style: disclosure-closed inside;
   cursor: pointer; font-size: 1.2em; margin: 1rem 0 .5rem; }
@@ -1049,18 +1090,63 @@ _CSS = '''
 .explained .step table { margin: 0; font-size: inherit; border: 0; }
 .explained .step tr { background: none !important; }
 .explained .step td { padding: .15rem .2rem; vertical-align: baseline; text-align: left; }
+.explained .step .long { overflow-wrap: anywhere; }
 .explained .step .drift { opacity: .7; }
+@media print {
+.explained { max-width: none; }
+.explained details:not([open]) > * { display: block; }
+.explained details::details-content { content-visibility: visible !important;
+  block-size: auto !important; }
+.explained details > summary { list-style: none !important; break-after: avoid; }
+.explained .step, .explained svg { break-inside: avoid; overflow: visible; }
+.explained svg { max-height: 22cm; }
+.explained .step math { font-size: calc(1.15em*var(--fit, 1)); }
+.explained .step a { display: none; }
+}
 '''
 
 # %% ../nbs/12_your_network.ipynb #c7dda38f
+_PAPER = 66   # letters of mathematics that a row of A4 takes beside a name
+
 def _mathml(latex):
     from latex2mathml.converter import convert  # here: no other format needs it
     return convert(latex).replace('<math ', '<math displaystyle="true" ', 1)
 
+def _pieces(latex):
+    "LaTeX, cut before each plus and minus that stands in no bracket: there a row may end"
+    depth, cuts = 0, [0]
+    for m in re.finditer(r'[{(]|[})]| (?=[+-] )', latex):
+        if m[0] != ' ': depth += 1 if m[0] in '{(' else -1
+        elif not depth: cuts.append(m.start())
+    return [latex[a:b] for a, b in zip(cuts, [*cuts[1:], None])]
+
+def _breadth(latex):
+    "About how many letters wide it is set: a fraction as its wider half, an index smaller"
+    def smaller(m): return 'i'*round(.7*_width(m[1]))
+    def wider(m): return max(m[1], m[2], key=_width)
+    last = None
+    while last != latex:
+        last, latex = latex, re.sub(r'[_^]\{([^{}]*)\}', smaller, latex)
+        latex = re.sub(r'\\frac\{([^{}]*)\}\{([^{}]*)\}', wider, latex)
+    return _width(latex)
+
+def _html_step(step):
+    "A step as a cell; on paper smaller where a piece is wider than the paper"
+    first, *more = _pieces(f'= {step}')
+    widest = max(map(_breadth, [first, *more]))
+    fit = f' style="--fit:{_PAPER/widest:.2f}"'*(widest > _PAPER)
+    return f'<td{fit}>{" ".join(map(_mathml, [first, *("{}" + piece for piece in more)]))}</td>'
+
+def _html_steps(line):
+    "The steps as cells; a fraction longer than a row as text, which may be cut anywhere"
+    if not _is_long(line): return map(_html_step, line.steps(True))
+    first, *rest = line.steps()
+    rest = [html.escape(step.replace('*', ' \u00b7 ')) for step in rest]
+    return [_html_step(line.symbols(True)), *(f'<td class="long">= {step}</td>' for step in rest)]
+
 def _html_line(line, drawn):
     names = [_mathml(line.name.latex), *['']*2]
-    rows = [f'<tr><td>{name}</td><td>{_mathml("= " + step)}</td></tr>'
-            for name, step in zip(names, line.steps(True))]
+    rows = [f'<tr><td>{name}</td>{cell}</tr>' for name, cell in zip(names, _html_steps(line))]
     if line.drift(): rows.append('<tr><td></td><td class="drift">without rounding on the way: '
                                  f'{_mathml(latex_of(line.drift()))}</td></tr>')
     where = re.findall(r'(?:neuron|weight|loss of) ([^\s,]+(?:,\d+\])?)', line.place)
@@ -1083,7 +1169,8 @@ def _html_phases(e, drawn):
 def _html_body(e, title, svg, drawn=()):
     return '\n'.join([
         f'<style>{_CSS}</style><div class="explained">{title}<p>{html.escape(_setting(e))}</p>',
-        f'<p>{html.escape(e.rounding)}</p><div class="scroll">{svg}</div>',
+        f'<p>{html.escape(e.rounding)}</p>',
+        *(f'<p class="remark">{html.escape(remark)}</p>' for remark in e.remarks), svg,
         f'<p>{html.escape(_about(e))}</p>', *_html_phases(e, drawn), '</div>'])
 
 def _in_jupyter(e):
@@ -1113,8 +1200,8 @@ def _list(items): return dict(type='array', items=items)
 SCHEMA = { # of `Explanation.json()`
     '$schema': 'https://json-schema.org/draft/2020-12/schema', 'title': 'backprop_book explanation',
     **_object(
-        format=dict(const='backprop_book explanation'), version=dict(const=1), title=_TEXT,
-        rounding=_TEXT, settings=dict(type='object'), given=_list(_object(**_NAMED)),
+        format=dict(const='backprop_book explanation'), version=dict(const=2), title=_TEXT,
+        rounding=_TEXT, remarks=_list(_TEXT), settings=dict(type='object'), given=_list(_object(**_NAMED)),
         lines=_list(_object(
             kind=dict(enum='z a e E dA slope delta dW db m v mhat vhat p'.split()),
             t=dict(type='integer'), layer=_PLACE, row=_PLACE, indices=_list(dict(type='integer')),
@@ -1136,8 +1223,8 @@ def _line_data(line):
 def _as_data(e):
     "What `json` writes"
     given = [_item(pair[0], _given_text(e, *pair)) for pair in e.given]
-    return dict(format='backprop_book explanation', version=1, title=e.title,
-                rounding=e.rounding, given=given, settings=e.settings,
+    return dict(format='backprop_book explanation', version=2, title=e.title,
+                rounding=e.rounding, remarks=e.remarks, given=given, settings=e.settings,
                 lines=[_line_data(line) for line in e.lines])
 
 _FORMATS = {'.md': Explanation.markdown, '.tex': Explanation.latex, '.html': Explanation.html,
@@ -1146,12 +1233,7 @@ _FORMATS = {'.md': Explanation.markdown, '.tex': Explanation.latex, '.html': Exp
 def _write(e, path, overwrite):
     if path.suffix.lower() not in _FORMATS:
         raise ValueError(f'{path.name}: the suffix must be one of {", ".join(_FORMATS)}')
-    text = _FORMATS[path.suffix.lower()](e)
-    try: file = open(path, 'w' if overwrite else 'x', encoding='utf-8', newline='\n')
-    except FileExistsError: raise FileExistsError(
-        f'{path} exists: take another name, or say overwrite=True') from None
-    with file: file.write(text)
-    return path
+    return write_text(path, _FORMATS[path.suffix.lower()](e), overwrite)
 
 # %% ../nbs/12_your_network.ipynb #8a670177
 MOST = 60         # parameters that are worked out whole
@@ -1221,22 +1303,53 @@ def _check_only(only, names, count):
     if unknown: raise ValueError(f'only names {_and(unknown)}: the network has {there}')
     return list(only)
 
+def _points(n):
+    "A few points of `n` coordinates, which nobody chose"
+    return [[mpmath.sin(7*k + 3*i)*k for i in range(n)] for k in range(1, 5)]
+
+def _differ(f, g, *point):
+    "Whether two functions differ at a point; False where one of them has no value"
+    try: return abs(f(*point) - g(*point)) > 1e-12   # of 15 digits
+    except (ArithmeticError, ValueError, TypeError, NotImplementedError): return False
+
 def _check_slopes(f, formula, slopes, letters):
-    "Refuse a formula whose slope is another's: both at a few points that nobody chooses"
+    "Refuse a formula whose slope is another's: both at a few points"
     expr = _read(formula, *letters)
     symbols = [sp.Symbol(n, real=True) for n in letters]
     for symbol, slope in zip(symbols, slopes):
-        gap = sp.lambdify(symbols, expr.diff(symbol) - _read(slope, *letters), 'mpmath')
-        for k in range(1, 5):
-            point = [mpmath.sin(7*k + 3*i)*k for i in range(len(letters))]
-            try: wrong = abs(gap(*point)) > 1e-12   # of 15 digits
-            except (ArithmeticError, ValueError, TypeError, NotImplementedError): continue
-            if wrong: raise ValueError(f'{f}: {slope} is not the slope of {formula} in {symbol}:'
-                                       f' see what certify({f}) says')
+        true, said = [as_mpmath(e, *symbols)
+                      for e in (expr.diff(symbol), _read(slope, *letters))]
+        if any(_differ(true, said, *point) for point in _points(len(letters))): raise ValueError(
+            f'{f}: {slope} is not the slope of {formula} in {symbol}: see what certify({f}) says')
+
+def _check_slope_from_output(t):
+    "Refuse a slope from the output that is another's than the slope from the net input"
+    if not t.slope_from_output: return
+    f, slope, of_output = [_compiled(text, (letter,), False) for text, letter in (
+        (t.formula, 'z'), (t.slope, 'z'), (t.slope_from_output, 'a'))]
+    if any(_differ(slope, lambda z: of_output(f(z)), *point) for point in _points(1)):
+        raise ValueError(f'{t}: {t.slope_from_output}, from the output, is not the slope {t.slope}:'
+                         f' see what certify({t}) says')
+
+def _check_transfers(net):
+    for transfer in dict.fromkeys(layer.transfer for layer in net):
+        _check_slopes(transfer, transfer.formula, [transfer.slope], ['z'])
+        _check_slope_from_output(transfer)
+
+def _linear(net):
+    "The same shapes with no transfer function: a reader's own need not run for a shape"
+    if not isinstance(net, (list, tuple)): return net
+    return [replace(l, transfer=identity) if isinstance(l, Layer) else l for l in net]
+
+def _check_finite(net):
+    for i, layer in enumerate(net):
+        as_floats(layer.W, f'W of layer {i}'), as_floats(layer.b, f'b of layer {i}')
 
 def _checked_optimizer(optimizer, lr):
-    if optimizer is None: return sgd(lr)
-    if isinstance(optimizer, Optimizer): return optimizer
+    if optimizer is None: return sgd(0.5 if lr is None else lr)
+    if isinstance(optimizer, Optimizer) and lr is None: return optimizer
+    if isinstance(optimizer, Optimizer): raise ValueError(
+        f'lr is {lr}, and {optimizer} has a learning rate of its own: leave one of the two out')
     got = getattr(optimizer, '__name__', None) or repr(optimizer)   # no address of a function
     raise TypeError(f'optimizer must be a call of backprop_book.descent, such as adam(0.01), '
                     f'got {got}; a learning rate alone is lr')
@@ -1245,10 +1358,10 @@ def _checked_arguments(net, X, Y, loss, optimizer, lr):
     if not isinstance(loss, Loss): raise TypeError(
         f'loss must be a Loss, such as squared_error, got {type(loss).__name__}')
     optimizer = _checked_optimizer(optimizer, lr)
-    with np.errstate(all='ignore'): trace = forward(net, X)   # for the shapes
+    with np.errstate(all='ignore'): trace = forward(_linear(net), X)   # for the shapes
     _, Y = loss.check(np.zeros_like(trace.A[-1]), Y)
-    for transfer in dict.fromkeys(layer.transfer for layer in net):
-        _check_slopes(transfer, transfer.formula, [transfer.slope], ['z'])
+    _check_finite(net)
+    _check_transfers(net)
     _check_slopes(loss, *_loss_texts(loss, Y.shape[1]))
     return trace.A[0], Y, optimizer
 
@@ -1257,7 +1370,7 @@ def explain(net:list, # the layers, input side first
             X, # (n, n_in): one row, or a few
             Y, # targets, (n, n_out)
             loss=squared_error, # a `Loss`; only its formula and its slope are used
-            lr:float=0.5, # learning rate of `sgd`, where there is no other optimizer
+            lr:float=None, # learning rate of `sgd`, 0.5 if you do not say; not beside an optimizer
             optimizer=None, # one of backprop_book.descent: adam(0.01), ...
             updates:int=1, # how many; after the last comes one more forward pass
             biases:str='neuron', # or 'layer': one shared by a layer; 'frozen'; 'absent'

@@ -1,13 +1,16 @@
-"""What the tests share: random networks, losses and batches that fit each other; a browser."""
+"""What the tests share: random networks, losses and batches that fit each other; a browser; samples."""
 import functools
 import os
-import shutil
+import sys
+from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
+from tools import CHROMIUM, missing, not_checked, skipped_for, under_ci
 
 from backprop_book.descent import sgd
 from backprop_book.loss import Loss, logistic_loss, logistic_loss_pm1, softmax_cross_entropy, squared_error
@@ -18,27 +21,61 @@ settings.register_profile('book', deadline=None, derandomize=True, suppress_heal
 settings.load_profile('book')
 
 TEST_ALL = bool(os.environ.get('TEST_ALL'))  # set by `make test-all`: nothing is sampled, nothing slow left out
+LEFT_OUT = set()  # what this run left out, in words
 
 
 def sampled(items, k, seed=0):
     "`k` of `items`, always the same, in their order; all of them under `make test-all`"
     items = list(items)
     if TEST_ALL or k >= len(items): return items
+    LEFT_OUT.add(f'{Path(sys._getframe(1).f_code.co_filename).stem}: {k} of {len(items)} were taken, a fixed sample')
     return [items[i] for i in sorted(np.random.default_rng(seed).choice(len(items), k, replace=False))]
 
 
-CHROMIUM = shutil.which('chromium') or shutil.which('chromium-browser') or shutil.which('google-chrome')
+def pytest_collection_modifyitems(config, items):
+    "Leave slow tests to `make test-all`"
+    if TEST_ALL: return
+    slow = [item for item in items if item.get_closest_marker('slow')]
+    counts = Counter(item.path.stem for item in slow)
+    LEFT_OUT.update(f'{file}: {n} slow test{"s" if n > 1 else ""}' for file, n in counts.items())
+    config.hook.pytest_deselected(items=slow)
+    items[:] = [item for item in items if item not in slow]
+
+
+def pytest_runtest_setup(item):
+    "Skip a test that needs what this machine lacks; under CI, fail"
+    lacks = missing(name for mark in item.iter_markers('needs') for name in mark.args)
+    if lacks: (pytest.fail if under_ci() else pytest.skip)(skipped_for(lacks))
+
+
+def pytest_sessionfinish(session):
+    if hasattr(session.config, 'workeroutput'): session.config.workeroutput['left_out'] = sorted(LEFT_OUT)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node): LEFT_OUT.update(getattr(node, 'workeroutput', {}).get('left_out', ()))
+
+
+def pytest_terminal_summary(terminalreporter):
+    "Say what was not checked, and how to check it"
+    reasons = [str(report.longrepr) for report in terminalreporter.stats.get('skipped', [])]
+    for line in not_checked(reasons): terminalreporter.write_line(line)
+    for line in sorted(LEFT_OUT): terminalreporter.write_line(f'left to `make test-all`: {line}')
+
+
 FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
          '--disable-component-update', '--disable-sync', '--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1']
 TRANSFERS = [identity, sigmoid, tanh, relu, leaky_relu(0.1), softplus, fold(0.2)]
 LOSSES = [squared_error, logistic_loss, logistic_loss_pm1, softmax_cross_entropy]
 PAIR = Loss('pair', '(a1*a2 - y1)**2/2 + (a1 - y2)**2/2', ('(a1*a2 - y1)*a2 + a1 - y2', '(a1*a2 - y1)*a1'),
             lambda A, Y: np.column_stack([(A[:, 0]*A[:, 1] - Y[:, 0])**2/2, (A[:, 0] - Y[:, 1])**2/2]),
-            lambda A, Y: np.column_stack([(A[:, 0]*A[:, 1] - Y[:, 0])*A[:, 1] + A[:, 0] - Y[:, 1], (A[:, 0]*A[:, 1] - Y[:, 0])*A[:, 0]]),
+            lambda A, Y: np.column_stack([(A[:, 0]*A[:, 1] - Y[:, 0])*A[:, 1] + A[:, 0] - Y[:, 1],
+                                          (A[:, 0]*A[:, 1] - Y[:, 0])*A[:, 0]]),
             targets=((0.5, 1.), (-1., 0.)))
 # a loss that is NaN where its slope is finite, as on the second row of OUT_OF_RANGE, which a first step makes negative
 POISSON = Loss('poisson', 'a - y*log(a)', '1 - y/a', lambda A, Y: A - Y*np.log(A), lambda A, Y: 1 - Y/A)
-OUT_OF_RANGE = [Layer([[1.]], [.1], identity)], np.array([[.1], [.1], [2.3], [.9]]), np.array([[0.], [0.], [2.], [3.]]), POISSON, 0.5
+OUT_OF_RANGE = ([Layer([[1.]], [.1], identity)], np.array([[.1], [.1], [2.3], [.9]]),
+                np.array([[0.], [0.], [2.], [3.]]), POISSON, 0.5)
 
 
 def clipped(lr):
@@ -60,7 +97,8 @@ def targets_for(loss, shape, rng):
 def case(widths, transfers, loss, n, seed=0, dtype=float, scale=1):
     "A network with normal weights and biases, rows, targets, and the loss"
     rng = np.random.default_rng(seed)
-    net = [Layer(scale*rng.normal(size=(i, o)).astype(dtype), rng.normal(size=o), t) for i, o, t in zip(widths, widths[1:], transfers)]
+    net = [Layer(scale*rng.normal(size=(i, o)).astype(dtype), rng.normal(size=o), t)
+           for i, o, t in zip(widths, widths[1:], transfers)]
     return net, rng.normal(size=(n, widths[0])), targets_for(loss, (n, widths[-1]), rng), loss
 
 
@@ -73,16 +111,15 @@ def problems(draw, max_layers=5, transfers=TRANSFERS, losses=LOSSES):
     if loss is softmax_cross_entropy: widths[-1] = max(2, widths[-1])  # shares of one class say nothing
     chosen = draw(st.lists(st.sampled_from(transfers), min_size=n_layers, max_size=n_layers))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    net = [Layer(rng.normal(0, 1/np.sqrt(i), (i, o)), rng.normal(0, 0.5, o), t) for i, o, t in zip(widths, widths[1:], chosen)]
+    net = [Layer(rng.normal(0, 1/np.sqrt(i), (i, o)), rng.normal(0, 0.5, o), t)
+           for i, o, t in zip(widths, widths[1:], chosen)]
     X = rng.normal(size=(n, widths[0]))
     return net, X, targets_for(loss, (n, widths[-1]), rng), loss
 
 
 @pytest.fixture(scope='session')
 def browser():
-    if not CHROMIUM:
-        if os.environ.get('CI'): pytest.fail('no chromium on this machine, and CI must have one')
-        pytest.skip('no chromium on this machine: the pages were not looked at in a browser')
+    if not CHROMIUM: (pytest.fail if under_ci() else pytest.skip)(skipped_for('a browser'))
     from playwright.sync_api import sync_playwright
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)

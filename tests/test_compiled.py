@@ -1,5 +1,4 @@
 """`compiled.train` against `descent.train`: the same networks, losses, errors and random draws."""
-import importlib.util
 import sys
 
 import numpy as np
@@ -13,7 +12,7 @@ from backprop_book.loss import logistic_loss, softmax_cross_entropy, squared_err
 from backprop_book.network import Layer, parameters
 from backprop_book.transfer import fold, identity, leaky_relu, relu, sigmoid, softplus, tanh
 
-needs_numba = pytest.mark.skipif(not all(map(importlib.util.find_spec, ['numba', 'scipy'])), reason='numba or SciPy is not installed: nothing was compiled')
+needs_numba = pytest.mark.needs('numba and SciPy')
 
 
 @needs_numba

@@ -2,8 +2,8 @@
 
 # %% auto #0
 __all__ = ['RULES', 'FIRST', 'LAST', 'LAST_COLUMN', 'OF_LOSS', 'OF_SLOPE', 'OF_CARRY', 'OF_W', 'OF_B', 'OF_ALL', 'STALE',
-           'CATALOGUE', 'EXACT', 'FLOAT32', 'QUOTIENT', 'Mistake', 'Step', 'walk', 'grads_under', 'Cause', 'is_float32',
-           'Report', 'relative_error', 'relation', 'diagnose']
+           'CATALOGUE', 'EXACT', 'FLOAT32', 'QUOTIENT', 'MARGIN', 'Mistake', 'Step', 'walk', 'grads_under', 'Cause',
+           'is_float32', 'Report', 'relative_error', 'relation', 'diagnose']
 
 # %% ../../nbs/08_gradient_checking.ipynb #3ecb6444
 import re
@@ -15,7 +15,8 @@ import numpy as np
 
 from ..check import Table, as_floats, numeric_grad
 from ..loss import Loss, logistic_loss, logistic_loss_pm1, softmax, softmax_cross_entropy, squared_error
-from ..network import Grad, Trace, forward, parameters, with_parameters
+from .layouts import Reading, read_rows, readings, shown_digits
+from ..network import Grad, Trace, constrain, forward, free, is_free, parameters, with_parameters
 from ..transfer import leaky_relu, relu, sigmoid, softplus, tanh
 
 # %% ../../nbs/08_gradient_checking.ipynb #562a6ce7
@@ -47,6 +48,10 @@ class Step:
     stated:tuple=None # the network and the loss as they came, where their slopes had to be mended
     given:dict=field(default_factory=dict) # (layer, name) -> array that goes on instead of ours
     fitted:dict=field(default_factory=dict) # numbers fitted to `theirs`, by name
+    weights:object=1. # what each entry's share of the loss is multiplied by
+    decay:tuple=(0., 0.) # the loss adds half of these times the sum of squares of W, and of b
+    before:list=None # the gradients of the step before, for a velocity
+    said:list=None # the layers as they came, with what is absent, shared, frozen or tied
     i:int=None # the layer that the pass has reached
     name:str=None # what it computes there: dA, delta, W or b
     dA:np.ndarray=None # slope in the layer's output, (n, n_out)
@@ -61,6 +66,8 @@ class Step:
     A_in = property(lambda s: s.trace.A[s.i])
     Z = property(lambda s: s.trace.Z[s.i])
     A = property(lambda s: s.trace.A[s.i+1])
+    p = property(lambda s: getattr(s.net[s.i], s.name))
+    rate = property(lambda s: s.decay['Wb'.index(s.name)])
 
 # %% ../../nbs/08_gradient_checking.ipynb #e5a4cf1a
 def _rule(s, causes, name, right):
@@ -71,11 +78,13 @@ def _rule(s, causes, name, right):
         if wrong is not None and np.shape(wrong) == right.shape: right = wrong
     return right
 
+def _decayed(s, v): return v + s.rate*s.p if s.rate else v
+
 def walk(causes, # pairs of a `Mistake` and the layers that make it
          s): # a `Step` that has not begun
     "(layer, name, array) of all that a backward pass computes, its rules as `causes` have them"
     s.i = len(s.net) - 1
-    dA = _rule(s, causes, 'loss', s.loss.df(s.A, s.Y))
+    dA = _rule(s, causes, 'loss', s.weights*s.loss.df(s.A, s.Y))
     for s.i in reversed(range(len(s.net))):
         yield s.i, 'dA', dA
         s.dA = s.given.get((s.i, 'dA'), dA)
@@ -84,10 +93,11 @@ def walk(causes, # pairs of a `Mistake` and the layers that make it
         yield s.i, 'delta', delta
         s.delta = s.given.get((s.i, 'delta'), delta)
         s.name = 'W'
-        s.dW = _rule(s, causes, 'W', s.A_in.T @ s.delta)
+        s.dW = _decayed(s, _rule(s, causes, 'W', s.A_in.T @ s.delta))
         yield s.i, 'W', _rule(s, causes, 'all', s.dW)
         s.name = 'b'
-        yield s.i, 'b', _rule(s, causes, 'all', _rule(s, causes, 'b', s.delta.sum(0)))
+        db = _decayed(s, _rule(s, causes, 'b', s.delta.sum(0)))
+        yield s.i, 'b', _rule(s, causes, 'all', db)
         dA, s.delta_after = _rule(s, causes, 'carry', s.delta @ s.W.T), s.delta
 
 def grads_under(causes, # pairs of a `Mistake` and the layers that make it
@@ -103,7 +113,8 @@ def _place(wrong, right):
     i = wrong[0][0]
     names, below = tuple(name for j, name in wrong if j == i), any(j < i for j, _ in wrong)
     if len(names) == 2: return i, ('slope', 'before')
-    silent = not right[i, 'W'].any()   # where W's gradient is 0, it cannot show a wrong delta
+    # where one array did not come, or W's gradient is 0, it cannot show a wrong delta
+    silent = any((i, name) not in right or not right[i, name].any() for name in 'Wb')
     return i, names + ('slope', 'before')*(below or silent)
 
 def _line(i, rule, n_layers):
@@ -132,34 +143,75 @@ def _fit(s, name, guess):
 
 def _given(s): return getattr(s.theirs[s.i], s.name)   # their array in this place
 
+def _scaled(s, v): # c times this array alone, without what a decay adds; None for c = 1
+    def ratio():
+        c = float(((_given(s) - s.rate*s.p)*v).sum()/(v*v).sum()) if v.any() else 1
+        return c if abs(c - 1) > 1e-9 else None
+    c = _fit(s, f'c, in {s.name}', ratio)
+    return c*v if c else None
+
 def _ratio(s, v): return float((_given(s)*v).sum()/(v*v).sum()) if v.any() else None
 
 # %% ../../nbs/08_gradient_checking.ipynb #8383b6cc
 def _is(s, *losses): return s.loss.formula in [other.formula for other in losses]
 
+def _dA(s, slope): return s.weights*slope/s.n   # what the loss's slope by entries comes to
+
 def _other_loss(other):
-    def wrong(s, v): return None if s.loss is other else other.slope_f(s.A, s.Y)/s.n
+    def wrong(s, v): return None if s.loss is other else _dA(s, other.slope_f(s.A, s.Y))
     return f'the slope of {other}', wrong, f'differentiate the loss that you report, not {other}'
 
 def _sigmoid_left_out(s, v):
-    if _is(s, logistic_loss_pm1): return s.Y*(s.Y*s.A - 1)/s.n
-    if _is(s, logistic_loss): return (s.A - s.Y)/s.n
+    if _is(s, logistic_loss_pm1): return _dA(s, s.Y*(s.Y*s.A - 1))
+    if _is(s, logistic_loss): return _dA(s, s.A - s.Y)
+
+def _in_probability(s, v):
+    "The slope in the probability or share, which the sigmoid or softmax should have followed"
+    if _is(s, logistic_loss): return _dA(s, (sigmoid(s.A) - s.Y)/sigmoid.df(s.A))
+    if _is(s, softmax_cross_entropy): return _dA(s, -s.Y/softmax(s.A))
+
+def _over_rows(s, v):
+    if _is(s, softmax_cross_entropy): return _dA(s, softmax(s.A.T).T - s.Y)
+
+def _over_all(s, v):
+    if _is(s, softmax_cross_entropy): return _dA(s, softmax(s.A.ravel()).reshape(s.A.shape) - s.Y)
+
+def _hard(s, v):
+    "The slope for targets that were not smoothed"
+    if _is(s, softmax_cross_entropy): return _dA(s, s.loss.slope_f(s.A, np.eye(s.Y.shape[1])[s.Y.argmax(1)]))
+    if _is(s, logistic_loss): return _dA(s, s.loss.slope_f(s.A, np.round(s.Y)))
 
 def _sigmoid_twice(s, v):
     if _is(s, logistic_loss, logistic_loss_pm1): return v*sigmoid.df(s.A)
 
 def _diagonal(s, v):
-    if _is(s, softmax_cross_entropy): return -s.Y*(1 - softmax(s.A))/s.n
+    if _is(s, softmax_cross_entropy): return _dA(s, -s.Y*(1 - softmax(s.A)))
+
+def _softmax_twice(s, v):
+    if _is(s, softmax_cross_entropy): return v*softmax(s.A)*(1 - softmax(s.A))
+
+def _keepdims(s, v): # what NumPy makes of sums over rows of a square array, laid along the other axis
+    if not _is(s, softmax_cross_entropy) or v.shape[0] != v.shape[1]: return None
+    E = np.exp(s.A - s.A.max())
+    return _dA(s, E/E.sum(1) - s.Y)
+
+def _other_targets(change): # the slope for other targets, where the loss takes them
+    def wrong(s, v):
+        Y = np.broadcast_to(change(s.Y), s.Y.shape)
+        if s.loss.suits(Y).all(): return _dA(s, s.loss.slope_f(s.A, Y))
+    return wrong
 
 def _batch_means(s, v):
     "The mean over batches of the means over their rows, of which the last has fewer"
     def weighed(size):
         rows = np.minimum(size, s.n - np.arange(s.n)//size*size)   # in the batch of each row
         return v*(s.n/(-(-s.n//size)*rows))[:, None]
-    def fits(size): return np.allclose((weighed(size)*s.f.df(s.Z)).sum(0), s.theirs[-1].b, 1e-6)
+    def fits(size): return np.allclose(s.A_in.T @ (weighed(size)*s.f.df(s.Z)), s.theirs[-1].W, 1e-6)
     k = _fit(s, 'size', lambda: next((k for k in range(2, s.n) if s.n % k and fits(k)), None))
     if k: return weighed(k)
 
+_PAIRED = 'each row has its own target: shuffle `X` and `Y` alike'
+_CLASSES = 'count classes from 0, as `np.eye(K)[c]` does'
 OF_LOSS = _family('loss', [
     ('the sum for the mean', lambda s, v: v*s.n, 'divide by the number of rows'),
     ('the mean twice', lambda s, v: v/s.n, 'divide by the number of rows once'),
@@ -170,7 +222,36 @@ OF_LOSS = _family('loss', [
      "add up a row's outputs; the mean is over rows"),
     ("the loss's slope left out", lambda s, v: np.ones_like(v),
      'the chain of slopes begins at the loss'),
-    ('the target forgotten', lambda s, v: s.loss.slope_f(s.A, 0*s.Y)/s.n, '`A - Y`, and not `A`'),
+    ('the target forgotten', lambda s, v: _dA(s, s.loss.slope_f(s.A, 0*s.Y)),
+     '`A - Y`, and not `A`'),
+    ('the weights of the loss forgotten',
+     lambda s, v: None if np.all(s.weights == 1) else s.loss.df(s.A, s.Y),
+     'multiply the slope by what the loss is multiplied by'),
+    ('twice the mean over the outputs', lambda s, v: 2*v/v.shape[1],
+     'a mean of squares over all entries: if your loss is that, say `weights=2/K`'),
+    ('the loss itself for its slope', lambda s, v: _dA(s, s.loss.f(s.A, s.Y)),
+     'the slope of a square is `A - Y`, and not `(A - Y)**2`'),
+    ('the size of the slope without its sign', lambda s, v: np.abs(v),
+     '`A - Y`, without `abs`'),
+    ('the sign of the slope alone', lambda s, v: _dA(s, np.sign(v)),
+     'that is the slope of the absolute error'),
+    ('the slope averaged over the rows first',
+     lambda s, v: np.broadcast_to(v.mean(0), v.shape), 'each row has its own slope'),
+    ('the slope averaged over rows and outputs first',
+     lambda s, v: np.full_like(v, v.mean()), 'each row and output has its own slope'),
+    ('the slope summed over the rows first',
+     lambda s, v: np.broadcast_to(v.sum(0), v.shape), 'each row has its own slope'),
+    ('the targets of the next row', _other_targets(lambda Y: np.roll(Y, -1, 0)), _PAIRED),
+    ('the targets of the row before', _other_targets(lambda Y: np.roll(Y, 1, 0)), _PAIRED),
+    ('the targets in reverse order', _other_targets(lambda Y: Y[::-1]), _PAIRED),
+    ('a flat Y, the targets averaged over the rows', _other_targets(lambda Y: Y.mean(0)),
+     'a flat `Y` meets every row: give it one column, `Y[:, None]`'),
+    ('a flat Y, the targets of all rows at each', lambda s, v: s.n*_dA(
+        s, s.loss.slope_f(s.A, np.broadcast_to(s.Y.mean(0), s.Y.shape))),
+     'a flat `Y` meets every row: give it one column, `Y[:, None]`'),
+    ('the target of the next class', _other_targets(lambda Y: np.roll(Y, -1, 1)), _CLASSES),
+    ('the target of the class before', _other_targets(lambda Y: np.roll(Y, 1, 1)), _CLASSES),
+    ('the targets not smoothed', _hard, 'the loss that you report has smoothed targets'),
     ('only the first row', lambda s, v: _only(FIRST, v),
      '`return` after the loop over the rows, not in it'),
     ('only the last row', lambda s, v: _only(LAST, v), '`+=` where `=` stands: rows add up'),
@@ -183,9 +264,17 @@ OF_LOSS = _family('loss', [
      "`p - y` holds the sigmoid's slope already"),
     ('the sigmoid left out', _sigmoid_left_out,
      'the slope of the logistic loss takes `sigmoid(a)`, not `a`'),
+    ('the slope in the probability, not in the logit', _in_probability,
+     'go on through the sigmoid or softmax: together they give `p - y`'),
+    ('the softmax over the rows', _over_rows, 'each row sums to 1: `sum(axis=1, keepdims=True)`'),
+    ('the softmax over all entries', _over_all,
+     'each row sums to 1: `sum(axis=1, keepdims=True)`'),
+    ('the softmax treated twice', _softmax_twice, "`p - y` holds the softmax's slope already"),
+    ('the softmax by the sums of other rows, for want of keepdims', _keepdims,
+     'each row sums to 1: `sum(axis=1, keepdims=True)`'),
     ("the softmax's diagonal alone", _diagonal,
      'every share depends on every logit: with all of them it is `p - y`'),
-    ('the slope that this loss states', lambda s, v: s.stated and s.stated[1].df(s.A, s.Y),
+    ('the slope that this loss states', lambda s, v: s.stated and s.weights*s.stated[1].df(s.A, s.Y),
      '`certify(loss)` says what is wrong with it')])
 OF_LOSS += _family('loss', [('the mean of batch means', _batch_means,
                              'weigh the mean of a batch by its rows')], fits='size')
@@ -223,6 +312,8 @@ OF_SLOPE = _family('slope', [
     ('the formula in a, fed z', _fed_z,
      'a formula in the output `a` takes `a`; for the net input there is `df(z)`'),
     ('the slope twice', lambda s, v: v*v, 'one factor for each function on the way'),
+    ('the output without its square, 1 - a for 1 - a**2', lambda s, v: 1 - s.A,
+     'the slope of tanh is `1 - a**2`'),
     ('the function for its slope', lambda s, v: s.A, "`f'(Z)`, and not `f(Z)`"),
     ('the sign of the slope', lambda s, v: -v, 'no minus here'),
     ('the slope without its sign', lambda s, v: np.abs(v),
@@ -231,6 +322,8 @@ OF_SLOPE = _family('slope', [
      'an output of relu is never below 0: ask `a > 0`'),
     ('the net input of the layer before', _neighbour(-1), 'each layer has a `Z` of its own'),
     ('the net input of the layer after', _neighbour(1), 'each layer has a `Z` of its own'),
+    ('what was carried put through relu, not masked', lambda s, v: (s.dA > 0).astype(v.dtype),
+     "`dA * (Z > 0)`: the net input decides, and not `dA`"),
     ('the net input of the last row', lambda s, v: np.broadcast_to(v[-1:], v.shape),
      'keep the net input of every row'),
     ('the slope that this transfer function states',
@@ -258,6 +351,27 @@ def _updated(s, v):
 def _not_transposed(s, v):
     if s.W.shape == s.W.T.shape: return s.delta @ s.W
 
+def _weights_of(step):
+    def wrong(s, v):
+        there = 0 <= s.i + step < len(s.net) and s.net[s.i+step].W
+        if np.shape(there) == s.W.shape: return s.delta @ there.T
+    return wrong
+
+def _entry_by_entry(s, v):
+    for W in (s.W.T, s.W):
+        try: made = s.delta*W
+        except ValueError: continue
+        if made.shape == v.shape: return made
+
+def _scaled_carry(s, v): # c times what is carried: by the gradients of the layer before
+    if not s.i: return None
+    delta = v*s.net[s.i-1].transfer.df(s.trace.Z[s.i-1])
+    plain = np.r_[(s.trace.A[s.i-1].T @ delta).ravel(), delta.sum(0)]
+    came = parameters([s.theirs[s.i-1]]) if s.theirs else plain
+    came = came - np.r_[s.decay[0]*s.net[s.i-1].W.ravel(), s.decay[1]*s.net[s.i-1].b]
+    c = _fit(s, 'c, carried', lambda: float(came @ plain/(plain @ plain)) if plain.any() else None)
+    if c and abs(c - 1) > 1e-9: return c*v
+
 _MEET, _EACH = 'slopes add where paths meet', 'each row carries its own delta'
 _ALIKE = 'what is scaled on the way forward is scaled alike on the way back'
 OF_CARRY = _family('carry', [
@@ -273,6 +387,11 @@ OF_CARRY = _family('carry', [
     ('nothing carried back', lambda s, v: np.zeros_like(v)),
     ('the weights without their sign', lambda s, v: s.delta @ np.abs(s.W).T),
     ('the gradient in place of the weights', lambda s, v: s.delta @ s.dW.T, '`W`, and not `dW`'),
+    ('the weights entry by entry, * for @', _entry_by_entry, '`delta @ W.T` adds up'),
+    ('the weights reshaped, not transposed',
+     lambda s, v: s.delta @ s.W.reshape(s.W.T.shape), '`.T` turns, `reshape` does not'),
+    ('the weights of the layer before', _weights_of(-1), 'each layer has its own `W`'),
+    ('the weights of the layer after', _weights_of(1), 'each layer has its own `W`'),
     ('the sign of what is carried', lambda s, v: -v, 'no minus here'),
     ('twice what is carried', lambda s, v: 2*v, _ALIKE),
     ('half of what is carried', lambda s, v: v/2, _ALIKE),
@@ -282,6 +401,7 @@ OF_CARRY = _family('carry', [
      lambda s, v: np.broadcast_to(s.delta.mean(0) @ s.W.T, v.shape), _EACH)])
 OF_CARRY += _family('carry', [('updated weights carried back', _updated,
                                'compute every gradient before you change a weight')], fits='lr')
+OF_CARRY += _family('carry', [('c times what is carried', _scaled_carry, _ALIKE)], fits='c, carried')
 
 # %% ../../nbs/08_gradient_checking.ipynb #64dd6f7b
 def _with(delta): # the gradient with another array for delta, where it fits
@@ -312,6 +432,13 @@ _OF_BOTH = [
     ('the delta of the layer after', _with(lambda s: s.delta_after), 'each layer has its own')]
 
 OF_W = _family('W', _OF_BOTH, ', in W') + _family('W', [
+    ('the slope of the layer before in place of its output',
+     _fed(lambda s: s.net[s.i-1].transfer.df(s.trace.Z[s.i-1]) if s.i else None),
+     '`A_in` is an output: it must not be overwritten by a slope'),
+    ('the input reshaped, not transposed', lambda s, v: s.A_in.reshape(s.A_in.T.shape) @ s.delta,
+     '`.T` turns, `reshape` does not'),
+    ('the product reshaped, not transposed', lambda s, v: v.T.reshape(v.shape),
+     '`.T` turns, `reshape` does not'),
     ('the outer product the wrong way round', lambda s, v: v.T,
      '`A_in.T @ delta` has shape (n_in, n_out)'),
     ('sum of inputs times sum of deltas',
@@ -329,33 +456,89 @@ OF_W = _family('W', _OF_BOTH, ', in W') + _family('W', [
     ('ones for the input', _fed(lambda s: np.ones((s.n, 1))), _INPUT),
     ('the input of the last row', _fed(lambda s: s.A_in[-1:]), 'keep the input of every row')],
     ', in W')
+OF_W += _family('W', [('c times what it should be, in W', _scaled,
+                       'one factor in the line that computes it')], fits='c, in W')
 OF_B = _family('b', _OF_BOTH, ', in b') + _family('b', [
+    ('the sum of the layer after added',
+     lambda s, v: None if np.shape(s.delta_after)[1:] != v.shape else v + s.delta_after.sum(0),
+     'begin each layer with a sum of its own'),
+    ('the sums of dW over the inputs', lambda s, v: s.dW.sum(0),
+     '`delta.sum(0)`: a bias is fed 1, not the input'),
+    ('the sums of dW over the neurons', lambda s, v: s.dW.sum(1),
+     '`delta.sum(0)`: a bias is fed 1, not the input'),
+    ('the means of dW over the inputs', lambda s, v: s.dW.mean(0),
+     '`delta.sum(0)`: a bias is fed 1, not the input'),
     ('summed over everything', lambda s, v: np.full_like(v, v.sum()),
      '`sum(0)` adds rows, and keeps neurons apart'),
     ('summed over the wrong axis', lambda s, v: s.delta.sum(1),   # dropped where it does not fit
      '`sum(0)` adds rows; `sum(1)` adds neurons')], ', in b')
+OF_B += _family('b', [('c times what it should be, in b', _scaled,
+                       'one factor in the line that computes it')], fits='c, in b')
 
 # %% ../../nbs/08_gradient_checking.ipynb #603f1dcf
 def _whole(s, v): # the ratio, where it is a whole number above 1, else 1; None for 0 beside 0
     r = _ratio(s, v)
     return r and (round(r) if r > 1.5 and abs(r/round(r) - 1) < 1e-4 else 1)
 
-def _decay(s, v):
-    if s.name == 'W' and s.W.any(): return float(((_given(s) - v)*s.W).sum()/(s.W**2).sum())
+def _decay(of):
+    "The number by which `of` the parameters was added to what came"
+    def guess(s, v):
+        x = of(s.p)
+        if x.any() and s.name == 'W': return float(((_given(s) - v)*x).sum()/(x*x).sum())
+    return guess
+
+def _more(of, both): # the gradient with a multiple of (something of) the parameters added
+    return lambda s, v, c: v + c*of(s.p) if both or s.name == 'W' else None
+
+def _restated(c): # the gradient with `c` times the stated decay in it
+    return lambda s, v: v + (c(s.n) - 1)*s.rate*s.p if s.rate else None
+
+def _fit_to(s, there):
+    theirs = parameters(s.theirs)
+    right = parameters(grads_under((), replace(s, theirs=None, fitted={})))
+    return float((theirs - right) @ there/(there @ there)) if there.any() else None
+
+def _momentum(s, v): return s.before and _fit_to(s, parameters(s.before))
+
+def _averaged(s, v): # v = m*before + (1 - m)*now
+    return s.before and _fit_to(s, parameters(s.before) - parameters(
+        grads_under((), replace(s, theirs=None, fitted={}))))
+
+def _then(s): return getattr(s.before[s.i], s.name)
 
 def _largest(size): return lambda s, v: max(size(p) for g in s.theirs for p in (g.W, g.b))
 
 def _mirrored(s, v):
-    other = Step(s.net, s.trace, s.Y, s.loss)
+    other = Step(s.net, s.trace, s.Y, s.loss, weights=s.weights, decay=s.decay)
     return next(a for i, name, a in walk((), other) if (i, name) == (len(s.net) - 1 - s.i, s.name))
 
-def _fitting(name, fits, guess, give, cure):
+def _fitting(name, fits, guess, give, cure, **fields):
     "A `Mistake` in all gradients, by a number that is guessed from theirs"
     def wrong(s, v):
         c = _fit(s, fits, lambda: guess(s, v))
         return give(s, v, c) if c else None
-    return Mistake(name, 'all', wrong, cure, fits)
+    return Mistake(name, 'all', wrong, cure, fits, **fields)
 
+_ANEW = 'make each array anew: `[np.zeros(...)]*L` is one array, L times'
+
+def _one_array(s, v): # what `[array]*L` gives, where all have one shape
+    if len({getattr(q, s.name).shape for q in s.net}) > 1 or len(s.net) < 2: return None
+    other = Step(s.net, s.trace, s.Y, s.loss, weights=s.weights, decay=s.decay)
+    return sum(a for _, name, a in walk((), other) if name == s.name)
+
+def _itself(p): return p
+def _unstated(guess): return lambda s, v: None if any(s.decay) else guess(s, v)
+def _stated(guess): return lambda s, v: guess(s, v) if any(s.decay) else None
+
+def _on_biases(s, v): # the decay of W on b
+    if s.decay[0] and not s.decay[1] and s.name == 'b': return v + s.decay[0]*s.p
+
+def _off_biases(s, v):
+    if s.decay[1] and s.name == 'b': return v - s.rate*s.p
+
+_STATE = ('add decay/2 times the sum of squares to the loss, or leave it out here; '
+          'if your loss has it, say so by `decay=`')
+_STATED = 'add `decay*W`, the slope of decay/2 times the sum of squares'
 _BEFORE_CLIPPING = 'check the gradient before it is clipped'
 OF_ALL = [
     _fitting('accumulated, never cleared', 'k', _whole, lambda s, v, k: k*v,
@@ -364,13 +547,37 @@ OF_ALL = [
              lambda s, v, c: np.clip(v, -c, c), _BEFORE_CLIPPING),
     _fitting('clipped array by array', 'norm', _largest(np.linalg.norm),
              lambda s, v, c: v*min(1, c/max(np.linalg.norm(v), c)), _BEFORE_CLIPPING),
-    _fitting('weight decay in the gradient alone', 'decay', _decay,
-             lambda s, v, rate: v + rate*s.W if s.name == 'W' else None,
-             'add decay/2 times the sum of the squares of `W` to the loss, or leave it out here'),
-    *_family('all', [('the layers in reverse order', _mirrored,
+    *[_fitting(f'{what} in the gradient alone{too}', fits, _unstated(_decay(of)), _more(of, both), cure)
+      for what, fits, of, cure in [('weight decay', 'decay', _itself, _STATE),
+                                   ("an L1 penalty", 'penalty', np.sign, 'add it to the loss, or leave it out here')]
+      for both, too in [(False, ''), (True, ', on biases too')]],
+    *_family('all', [('one array for all layers, the sum of all', _one_array, _ANEW),
+                     ('one array for all W, the sum of all',
+                      lambda s, v: _one_array(s, v) if s.name == 'W' else None, _ANEW),
+                     ('each array divided by its norm', lambda s, v: v/max(np.linalg.norm(v), 1e-300),
+                      'that is a direction, and not the gradient'),
+                     ('the signs of the entries alone', lambda s, v: np.sign(v),
+                      'that is a direction, and not the gradient')]),
+    _fitting('weight decay of another strength', 'more', _stated(_decay(_itself)),
+             _more(_itself, False), 'the loss and its gradient have one decay'),
+    *_family('all', [('the decay forgotten', _restated(lambda n: 0), _STATED),
+                     ('half the decay', _restated(lambda n: 1/2), _STATED),
+                     ('twice the decay', _restated(lambda n: 2), _STATED),
+                     ('the decay with a minus', _restated(lambda n: -1), _STATED),
+                     ('the decay divided by n', _restated(lambda n: 1/n), _STATED),
+                     ('the decay times n', _restated(lambda n: n), _STATED),
+                     ('the decay on the biases too', _on_biases, 'the loss has it on `W` alone'),
+                     ('the decay on the weights alone', _off_biases, 'the loss has it on `b` too'),
+                     ('the layers in reverse order', _mirrored,
                       '`grads[::-1]`: the input side comes first')]),
+    *[_fitting(name, fits, guess, give, 'hand over the gradient, before momentum takes it',
+               needs='earlier')
+      for name, fits, guess, give in [
+          ('a velocity for the gradient', 'momentum', _momentum, lambda s, v, m: v + m*_then(s)),
+          ('a running mean for the gradient', 'share', _averaged,
+           lambda s, v, m: m*_then(s) + (1 - m)*v)]],
     _fitting('one factor on everything', 'factor', _ratio, lambda s, v, c: c*v,
-             'a learning rate, or clipping by the norm of the whole')]
+             'a learning rate, momentum, or clipping by the norm of the whole')]
 
 STALE = [Mistake(f'a stale {what}', rule, wrong,
                  'run `forward` again, with these weights on these rows', needs='earlier')
@@ -381,20 +588,42 @@ _UNSUMMED, = _family('b', [('not summed over the rows, in b', lambda s, v: s.del
 CATALOGUE = [*OF_LOSS, *OF_SLOPE, *OF_CARRY, *OF_W, *OF_B, *OF_ALL, *STALE, _UNSUMMED]
 
 # %% ../../nbs/08_gradient_checking.ipynb #71edb102
+def _steepest(f, Z, wobble): # the largest slope within the wobble, kinks and all
+    return np.max([np.abs(f.df(Z + step*wobble)) for step in (-1, 0, 1)], axis=0)
+
+def _forward_rounding(s, u, tiny):
+    "What rounding may do to each net input, and to each layer's input and the network's output"
+    wobbles, errs = [], [u*np.abs(s.trace.A[0])]
+    for layer, A_in, Z, A in zip(s.net, s.trace.A, s.trace.Z, s.trace.A[1:]):
+        size = np.abs(A_in) @ np.abs(layer.W) + np.abs(layer.b)
+        wobbles.append(u*size + errs[-1] @ np.abs(layer.W))
+        errs.append(_steepest(layer.transfer, Z, wobbles[-1])*wobbles[-1] + u*np.abs(A) + tiny)
+    return wobbles, errs
+
+def _loss_rounding(s, u, err):
+    "What rounding may do to the loss's slope, where the output is off by `err`"
+    dA = s.weights*s.loss.df(s.A, s.Y)
+    if not isinstance(s.loss.slope, str): err = err.sum(1, keepdims=True)   # a row hangs together
+    moved = np.abs(s.loss.slope_f(s.A + err, s.Y) - s.loss.slope_f(s.A - err, s.Y)) + err
+    return dA, u*np.abs(dA) + np.abs(s.weights)*(u*(np.abs(s.A) + np.abs(s.Y)) + moved)/s.n
+
 def _rounding(s, eps, kinks):
     "(layer, name) -> what rounding may do to a right gradient, by an error analysis of the pass"
-    u, bounds, s.i = 64*eps, {}, len(s.net) - 1   # 64: a few dozen operations round by eps/2 each
-    dA = s.loss.df(s.A, s.Y)
-    err = u*(np.abs(dA) + (np.abs(s.A) + np.abs(s.Y))/s.n)
+    u, bounds, s.i = 16*eps, {}, len(s.net) - 1   # 16: a few dozen operations round by eps/2 each
+    tiny = np.finfo('f4' if eps > 1e-9 else 'f8').tiny   # what is smaller is lost
+    wobbles, errs = _forward_rounding(s, u, tiny)
+    dA, err = _loss_rounding(s, u, errs[-1])
     for s.i in reversed(range(len(s.net))):
-        slope, wobble = s.f.df(s.Z), u*(np.abs(s.A_in) @ np.abs(s.W) + np.abs(s.b))
-        err_slope = u*(1 + np.abs(slope)) + wobble
+        slope, wobble = s.f.df(s.Z), wobbles[s.i]
+        err_slope = u*(1 + np.abs(slope)) + wobble + tiny
         if kinks: err_slope = err_slope + np.abs(s.f.df(s.Z + wobble) - s.f.df(s.Z - wobble))
-        delta = dA*slope
-        err = err*np.abs(slope) + np.abs(dA)*err_slope + u*np.abs(delta)
-        bounds[s.i, 'W'], bounds[s.i, 'b'] = np.abs(s.A_in).T @ err, err.sum(0)
+        bounds[s.i, 'dA'], delta = err, dA*slope
+        err = err*np.abs(slope) + (np.abs(dA) + err)*err_slope + u*np.abs(delta)
+        bounds[s.i, 'delta'] = err
+        bounds[s.i, 'W'] = np.abs(s.A_in).T @ err + errs[s.i].T @ np.abs(delta)
+        bounds[s.i, 'b'] = err.sum(0)
         err, dA = err @ np.abs(s.W).T, delta @ s.W.T
-    return bounds
+    return {key: np.where(np.isfinite(bound), bound, 0) for key, bound in bounds.items()}
 
 # %% ../../nbs/08_gradient_checking.ipynb #7ebbf3e9
 @dataclass(frozen=True, eq=False)
@@ -409,11 +638,15 @@ class Cause:
 def _told(mistake, layers, fitted):
     "A mistake with its place, and with the number that it took"
     number = f' ({mistake.fits} = {fitted[mistake.fits]:.6g})' if mistake.fits else ''
+    if mistake.name.startswith('c times'):   # the number itself is the name
+        name, number = mistake.name.replace('c', f'{fitted[mistake.fits]:.6g}', 1), ''
+        mistake = replace(mistake, name=name)
     if mistake.rule in ('loss', 'all'): return mistake.name + number
     at = f'layers {layers[0]} to {layers[-1]}' if len(layers) > 1 else f'layer {layers[0]}'
     return f'{mistake.name}{number}{" of" if mistake.rule in "Wb" else ", in"} {at}'
 
 EXACT, FLOAT32, QUOTIENT = 1e-11, 1e-5, 1e-6   # what rounding and a difference quotient may do
+MARGIN = 1   # a fitted number explains at least so many numbers more than itself, rounded ones twice
 
 @dataclass(frozen=True, eq=False)
 class _Case:
@@ -423,13 +656,50 @@ class _Case:
     bounds:dict # (layer, name) -> what rounding may do
     tol:float # what may be missing besides, beside the largest entry
     known:dict # numbers that need not be fitted: lr
-    def agrees(self, i, name, ours):
-        gap, room = np.abs(self.came[i, name] - ours), self.bounds.get((i, name), 0)
-        return bool((gap <= room + self.tol*np.abs(ours).max()).all())
+    printed:dict=field(default_factory=dict) # (layer, name) -> half a unit of the last digit
+    def agrees(self, i, name, ours, slack=1):
+        "Whether an array is what came; what is not finite agrees with nothing"
+        gap = np.abs(self.came[i, name] - ours)
+        return bool(np.isfinite(ours).all() and (gap <= self.room(i, name, ours, slack)).all())
+    def room(self, i, name, ours, slack=1):
+        "How far from each entry of an array what came may be"
+        room = self.bounds.get((i, name), 0) + slack*self.printed.get((i, name), 0)
+        return room + self.tol*np.abs(ours).max()
     def first_gap(self, causes, fitted):
         "Where `causes` first do not give what came, going back; None if they give it all"
-        for i, name, ours in walk(causes, self.step(fitted)):
-            if (i, name) in self.came and not self.agrees(i, name, ours): return i, name
+        return self.gap_and_value(causes, fitted)[0]
+    def gap_and_value(self, causes, fitted):
+        "The first gap, and what `causes` give there"
+        slack = 2 if any(m.fits for m, _ in causes) else 1   # a number fitted to digits errs too
+        step = self.step(fitted)
+        for i, name, ours in _compared(walk(causes, step), step):
+            if (i, name) in self.came and not self.agrees(i, name, ours, slack): return (i, name), ours
+        return None, None
+    def margin(self): # how many more numbers must be explained than were fitted
+        return MARGIN if self.tol <= EXACT and not self.printed else 2*MARGIN
+
+def _compared(arrays, s):
+    "What a pass computes, summed over what the network says is one number"
+    if s.said is None or is_free(s.said): return arrays
+    made = [*arrays]
+    found = {(i, name): a for i, name, a in made}
+    held = _by_key(constrain(s.said, [Grad(found[i, 'W'], found[i, 'b']) for i in range(len(s.net))]))
+    return [(i, name, held.get((i, name), a)) for i, name, a in made]
+
+def _by_key(grads): return {(i, name): getattr(g, name) for i, g in enumerate(grads) for name in 'Wb'}
+
+def _tied(s):
+    "The layers that share their weights with another"
+    if s.said is None: return set()
+    pairs = [(i, int(re.findall(r'\d+', q.tied)[0])) for i, q in enumerate(s.said) if q.tied]
+    return {i for pair in pairs for i in pair}
+
+def _suspects_at(gap, s):
+    "`_suspects`, of all layers whose weights are shared where such a sum differs"
+    n_layers, (i, name) = len(s.net), gap
+    if name != 'W' or i not in _tied(s): return _suspects(i, name, n_layers)
+    found = [pair for j in range(i, -1, -1) for kind in 'Wb' for pair in _suspects(j, kind, n_layers)]
+    return [*{(id(m), at): (m, at) for m, at in found}.values()]
 
 def _suspects(i, name, n_layers):
     "Each mistake, with its layers, that can show first in array `name` of layer `i`"
@@ -442,38 +712,96 @@ def _suspects(i, name, n_layers):
         if i: yield m, tuple(range(at - i, at + 1))   # and in all layers before
 
 # %% ../../nbs/08_gradient_checking.ipynb #57cc7268
-def _explain(case, n_layers, depth, causes=(), fitted=None):
-    "Every way in which at most `depth` more mistakes give what came"
+def _explain(case, n_layers, depth, causes=(), fitted=None, thin=None, last=(None, None)):
+    "Every way in which one to `depth` more mistakes give what came; `thin` rules out cheaply"
     fitted = dict(case.known if fitted is None else fitted)
-    gap = case.first_gap(causes, fitted)
-    if gap is None and not _vacuous(case, causes, fitted): yield Cause(causes, fitted)
-    elif gap and depth:
-        for m, layers in _suspects(*gap, n_layers):
-            if all(m is not other for other, _ in causes):
-                yield from _explain(case, n_layers, depth - 1, (*causes, (m, layers)), fitted)
+    gap, ours = (thin or case).gap_and_value(causes, fitted)
+    if gap is None and thin:   # now with all the numbers
+        yield from _explain(case, n_layers, 0, causes)
+    elif gap is None and causes and not _vacuous(case, causes, fitted): yield Cause(causes, fitted)
+    elif gap and depth and not (gap == last[0] and np.array_equal(ours, last[1])):
+        for m, layers in _suspects_at(gap, case.step({})):
+            if gap != last[0] or _in_order(causes[-1][0], m):
+                yield from _explain(case, n_layers, depth - 1, (*causes, (m, layers)), fitted, thin,
+                                    (gap, ours))
+
+def _in_order(first, then): # at one gap: two mistakes in one rule, either way; in two, one way
+    order = [*RULES]
+    return first is not then and (
+        first.rule == then.rule or order.index(then.rule) > order.index(first.rule))
 
 def _vacuous(case, causes, fitted):
-    "Whether a fitted number explains but one entry: any number would be explained so"
-    def under(causes): return np.concatenate(
-        [a.ravel() for _, name, a in walk(causes, case.step(dict(fitted))) if name in 'Wb'])
-    return any((under(causes) != under([c for c in causes if c[0] is not m])).sum() < 2
-               for m, _ in causes if m.fits)
+    "Whether a fitted number explains too little: any number would be explained so"
+    def under(causes):
+        made = _compared(walk(causes, case.step(dict(fitted))), case.step({}))
+        return {(i, name): a for i, name, a in made if (i, name) in case.came and name in 'Wb'}
+    whole = under(causes)
+    return any(_explained(m, at, whole, under([c for c in causes if c[0] is not m]), case)
+               <= case.margin() for m, at in causes if m.fits and m.fits not in case.known)
+
+def _explained(m, at, whole, without, case):
+    "How many numbers that do not follow from each other a fitted number accounts for"
+    changed = [np.abs(whole[k] - without[k]) > case.room(*k, whole[k]) for k in whole]
+    if m.fits == 'norm': return sum(c.any() for c in changed)   # one norm for each array
+    count, s = sum(c.sum() for c in changed), case.step({})
+    if m.rule in 'Wb' or m.fits in _FREELY: return count
+    slopes = len(np.unique(s.trace.A[0], axis=0))   # as many as distinct rows, at each neuron
+    return min(count, slopes*(len(s.net[max(at)].W) if m.rule == 'carry' else s.Y.shape[1]))
+
+_FREELY = ('bound', 'decay', 'penalty', 'more')   # not what one wrong slope would do as well
+
+def _merely_multiplies(case, cause, right):
+    "Whether two mistakes do no more than multiply the same arrays: one number, got by two"
+    if len(cause.mistakes) < 2: return False
+    def changed(causes):
+        step = case.step(dict(cause.fitted))
+        made = {(i, k): a for i, k, a in _compared(walk(causes, step), step) if (i, k) in right}
+        return {k for k, a in made.items() if np.abs(a - right[k]).max() > 1e-9*np.abs(right[k]).max()}
+    def parallel(a, b): return abs((a*b).sum()) > (1 - 1e-9)*np.linalg.norm(a)*np.linalg.norm(b)
+    wrong = [k for k in right if k in case.came and not case.agrees(*k, right[k])]
+    if not all(parallel(case.came[k], right[k]) for k in wrong): return False
+    one, other = [changed([c]) & {*case.came} for c in cause.mistakes]
+    return one == other
 
 def _prefer(causes):
     "Without a free factor where that is possible; for the same mistakes, the fewest layers"
-    plain = [c for c in causes if all(m.fits != 'factor' for m, _ in c.mistakes)] or causes
+    def free(c): return any(m.fits in ('factor', 'more') or m.fits.startswith('c,') for m, _ in c.mistakes)
+    plain = [c for c in causes if not free(c)] or causes
     first = {}
     for c in plain: first.setdefault(frozenset(m.name for m, _ in c.mistakes), c)
     return list(first.values())
 
-def _search(case, n_layers, in_float32):
-    "All single mistakes that give what came, or else all pairs"
+def _search(case, n_layers, in_float32, depths=(1, 2)):
+    "All single mistakes that give what came, or else all pairs; and the case that they explain"
     cases = [case]
     if is_float32(case.came): cases.append(replace(case, bounds=in_float32, tol=FLOAT32))
-    for depth in (1, 2):
+    step = case.step({})
+    right = {(i, k): a for i, k, a in _compared(walk((), step), step) if k in 'Wb'}
+    for depth in depths:
         for c in cases:
-            if causes := list(_explain(c, n_layers, depth)): return _prefer(causes)
-    return []
+            found = list(_explain(c, n_layers, depth, thin=_thinned(c)))
+            found = [cause for cause in found if not _merely_multiplies(c, cause, right)]
+            if found: return _prefer(found), c
+    return [], case
+
+def _thinned(case, most=48):
+    "The case on some inputs of its first layer, to rule out cheaply; None where it is small"
+    whole = case.step({})
+    n_in = len(whole.net[0].W)
+    if n_in < 2*most or 0 in _tied(whole): return None
+    live = np.flatnonzero(np.abs(whole.trace.A[0]).max(0) > 0)
+    some = np.unique(live[np.linspace(0, len(live) - 1, most).astype(int)]) if len(live) else [0]
+    some = np.arange(n_in)[some]
+    def cut(a): return a[some] if np.shape(a)[:1] == (n_in,) else a
+    def of(grads): return grads and [Grad(cut(grads[0].W), grads[0].b), *grads[1:]]
+    trace = Trace(whole.trace.Z, [whole.trace.A[0][:, some], *whole.trace.A[1:]])
+    net, said = [[replace(q[0], W=q[0].W[some]), *q[1:]] for q in (whole.net, whole.said)]
+    base = replace(whole, net=net, said=said, trace=trace, theirs=of(whole.theirs),
+                   before=of(whole.before))
+    def step(fitted): return replace(base, fitted=fitted)
+    def thin(arrays): return {k: cut(a) if k == (0, 'W') else a for k, a in arrays.items()}
+    return replace(case, step=step, came=thin(case.came), bounds=thin(case.bounds),
+                   printed=thin(case.printed))
 
 def is_float32(came): return all((a == a.astype('f4')).all() for a in came.values())
 
@@ -484,13 +812,15 @@ def _tell_apart(causes, s, rng):
     others = np.vstack([np.resize(s.loss.targets, (4, k)), np.eye(k)])
     pool = np.vstack([s.Y, others[s.loss.suits(others).reshape(len(others), -1).all(1)]])
     for attempt in range(10):
-        n = s.n if s.earlier else s.n + 1 + attempt % 3
+        n = s.n if s.earlier or np.size(s.weights) > 1 else s.n + 1 + attempt % 3
         X, Y = rng.normal(size=(n, s.trace.A[0].shape[1])), pool[rng.integers(0, len(pool), n)]
+        if np.size(s.weights) > 1: Y = s.Y   # the weights are those of these rows
         there = replace(s, trace=forward(s.net, X), Y=Y, theirs=None, given={})
         steps = [replace(there, fitted=dict(c.fitted)) for c in causes]
         grads = np.array([parameters(grads_under(c.mistakes, t)) for c, t in zip(causes, steps)])
         gaps = np.abs(grads[:, None] - grads).max((0, 1))   # of each entry, between any two causes
         k, room = int(gaps.argmax()), 1e-6*np.abs(grads).max()
+        if not np.isfinite(grads).all(): continue
         differ = 1 + (np.diff(np.sort(grads[:, k])) > room).sum()
         if differ > most: best, most = (X, Y, _entry(s.net, k), grads[:, k].tolist()), differ
     return best
@@ -503,64 +833,29 @@ def _entry(net, k):
             k -= p.size
 
 # %% ../../nbs/08_gradient_checking.ipynb #e91c4aa7
-_KINDS = 'a list of Grad, of pairs (dW, db), of arrays, or one vector'
+def _upheld(reading, s):
+    "A reading without what the network says is absent or frozen, and with what is shared summed"
+    if is_free(s.said): return reading
+    theirs, held = reading.came, _by_key(constrain(s.said, _theirs(s.net, reading.came) or s.net))
+    def own(i, name): # whether the sums have been made already
+        if name == 'b': return s.said[i].biases != 'layer' or not np.ptp(theirs[i, name])
+        return i not in _tied(s) or _has_sums(theirs, s)
+    def asked(i, name): return name not in s.said[i].frozen and (
+        name == 'W' or s.said[i].biases != 'absent')
+    came = {key: a if own(*key) else held[key] for key, a in theirs.items() if asked(*key)}
+    return replace(reading, came=came, unsummed=[i for i in reading.unsummed if asked(i, 'b')])
 
-def _flat_list(grads, shapes, n_layers):
-    "[W, b, W, b, ...] from one flat vector, a dict, records, pairs or a plain list"
-    if isinstance(grads, dict): grads = list(grads.values())
-    if isinstance(grads, np.ndarray) and grads.ndim == 1 and grads.dtype != object:
-        ends = np.cumsum([int(np.prod(s)) for s in shapes])
-        if grads.size != ends[-1]: raise ValueError(
-            f'grads is one vector of {grads.size} numbers, the network has {ends[-1]} parameters')
-        return [p.reshape(s) for p, s in zip(np.split(grads, ends[:-1]), shapes)]
-    if not isinstance(grads, (list, tuple)):
-        raise TypeError(f'grads is a {type(grads).__name__}: give {_KINDS}')
-    flat = []
-    for g in grads:
-        if hasattr(g, 'W') and hasattr(g, 'b'): flat += [g.W, g.b]
-        elif isinstance(g, (list, tuple)) and len(grads) == n_layers and len(g) == 2: flat += g
-        else: flat.append(g)
-    if len(flat) == len(shapes): return flat
-    raise ValueError(f'grads holds {len(flat)} arrays, the network {len(shapes)}: give W and b of '
-                     'each layer, input side first, and None for one that you do not have')
+def _has_sums(theirs, s):
+    "Whether shared weights came with one gradient, or with the same in each place"
+    held = [theirs.get((i, 'W')) for i in sorted(_tied(s))]
+    there = [a for a in held if a is not None]
+    return len(there) < 2 or all(np.array_equal(a, there[0]) or np.array_equal(a, there[0].T)
+                                 for a in there)
 
-def _laid_out(g, want, name, n, notes):
-    "`g` in the shape `want`, or (n, n_out) for a bias gradient that was not summed"
-    if g is None: return np.zeros(want)
-    g = as_floats(g, name).astype(float)
-    if g.shape == want: return g
-    if len(want) == 2 and g.shape == want[::-1]:
-        notes.append(f'{name} came with shape {g.shape}, and was read as its transpose')
-        return g.T
-    if len(want) == 1 and g.shape in [(1, *want), (*want, 1)]: return g.ravel()
-    if len(want) == 1 and g.shape == (n, *want): return g
-    other = f'its transpose {want[::-1]}' if len(want) == 2 else f'(1, {want[0]})'
-    raise ValueError(f'{name} has shape {g.shape}, expected {want} or {other}')
-
-def _read(net, grads, n):
-    "(layer, name) -> array of what came, the layers whose bias gradient was not summed, and notes"
-    shapes, notes, came = [p.shape for layer in net for p in (layer.W, layer.b)], [], {}
-    keys = [(i, name) for i in range(len(net)) for name in 'Wb']
-    for key, g, want in zip(keys, _flat_list(grads, shapes, len(net)), shapes):
-        came[key] = _laid_out(g, want, f'gradient of layer {key[0]}, {key[1]}', n, notes)
-    for i, layer in enumerate(net if notes else []):   # one layout for all: square ones too
-        if layer.W.shape == layer.W.T.shape: came[i, 'W'] = came[i, 'W'].T
-    unsummed = [i for i in range(len(net)) if came[i, 'b'].ndim == 2]
-    came.update({(i, 'b'): came[i, 'b'].sum(0) for i in unsummed})
-    return came, unsummed, notes
-
-def _read_rows(arrays, name, outputs):
-    "(layer, name) -> (n, n_out) array, of deltas or slopes in the outputs, where they came"
-    if arrays is None: return {}
-    arrays, came = list(arrays)[-len(outputs):], {}   # one more: the slope in X stands first
-    if len(arrays) != len(outputs):
-        raise ValueError(f'{len(arrays)} {name}s for {len(outputs)} layers')
-    for i, (a, Z) in enumerate(zip(arrays, outputs)):
-        if a is None: continue
-        came[i, name] = a = as_floats(a, f'{name} of layer {i}').astype(float)
-        if a.shape != Z.shape: raise ValueError(
-            f'{name} of layer {i} has shape {a.shape}, expected {Z.shape}: rows are examples')
-    return came
+def _theirs(net, came):
+    "Their gradients as records, with zeros for what did not come"
+    def array(i, name): return came.get((i, name), np.zeros_like(getattr(net[i], name)))
+    return [Grad(array(i, 'W'), array(i, 'b')) for i in range(len(net))] if came else None
 
 # %% ../../nbs/08_gradient_checking.ipynb #2d590ed0
 def _numbers(indices): return f'{"s" if len(indices) > 1 else ""} {", ".join(map(str, indices))}'
@@ -590,7 +885,7 @@ def _wrong_slope(t, Z):
     "Whether `t.df` is not the slope of `t.f` at `Z`; kinks are passed over"
     h = 1e-6*np.maximum(1, np.abs(Z))
     left, right = (t.f(Z) - t.f(Z - h))/h, (t.f(Z + h) - t.f(Z))/h
-    smooth = np.abs(left - right) < 1e-3*(1 + np.abs(left))   # the two differ by h f''
+    smooth = np.abs(left - right) < 1e-5*(1 + np.abs(left))   # the two differ by h f''
     off = np.abs(t.df(Z) - (left + right)/2) > 1e-5*(1 + np.abs(right))
     return bool(off[smooth].any())
 
@@ -600,9 +895,13 @@ def _mend(net, trace, loss, Y, rng):
     mended = [replace(layer, transfer=replace(layer.transfer, df=quotient(layer.transfer.f)))
               if _wrong_slope(layer.transfer, Z) else layer for layer, Z in zip(net, trace.Z)]
     A, slope = trace.A[-1], loss.df(trace.A[-1], Y)
+    size = np.abs(loss.f(A, Y)).sum()/len(A)   # a loss is known to 1e-14 of this
+    def off(v, h): # NaN, where a step leaves what the loss is made for, shows nothing
+        gap = (loss(A + h*v, Y) - loss(A - h*v, Y))/(2*h) - (slope*v).sum()
+        return abs(gap) > 1e-5*(1 + np.abs(slope).sum()) + 1e-14*size/h
+    steps = max(1, np.abs(A).max())*np.array([1e-6, 1e-8])
     for v in rng.normal(size=(3, *Y.shape)):
-        gap = (loss(A + 1e-6*v, Y) - loss(A - 1e-6*v, Y))/2e-6 - (slope*v).sum()
-        if abs(gap) <= 1e-5*(1 + np.abs(slope).sum()): continue
+        if not all(off(v, h) for h in steps): continue
         def slope_f(A, Y): return numeric_grad(lambda a: loss.f(a, Y).sum(), A)
         return mended, replace(loss, slope_f=slope_f)
     return mended, loss
@@ -614,23 +913,29 @@ def _crossings(net, before, after):
         for row, neuron in np.argwhere(jump > 10*np.abs(Z1 - Z0) + 1e-6):
             yield i, int(row), int(neuron)
 
-def _along(net, X, Y, loss, key, v, h):
+def _total(s, net, X):
+    "The loss as it was stated: weighted, and with its decay"
+    A = forward(net, X).A[-1]
+    size = sum(r*(p**2).sum()/2 for layer in net for r, p in zip(s.decay, (layer.W, layer.b)))
+    return float((s.weights*s.loss.f(A, s.Y)).sum()/len(A) + size)
+
+def _along(s, X, key, v, h):
     "The loss's slope along `v` in one array, as a difference quotient, and the kinks in its way"
     i, name = key
     def moved(step):
-        layer = replace(net[i], **{name: getattr(net[i], name) + step*v})
-        return forward([*net[:i], layer, *net[i+1:]], X)
-    ends = moved(-h), moved(h)
-    low, high = [loss(trace.A[-1], Y) for trace in ends]
-    return (high - low)/(2*h), list(_crossings(net, *ends))
+        layer = replace(s.net[i], **{name: getattr(s.net[i], name) + step*v})
+        return [*s.net[:i], layer, *s.net[i+1:]]
+    low, high = moved(-h), moved(h)
+    slope = (_total(s, high, X) - _total(s, low, X))/(2*h)
+    return slope, list(_crossings(s.net, forward(low, X), forward(high, X)))
 
-def _confirm(net, X, Y, loss, right, rng):
+def _confirm(s, X, right, rng):
     "Notes: which arrays a difference quotient along a random direction confirms, and kinks it met"
-    unlike, kinks, size = [], {}, abs(loss(forward(net, X).A[-1], Y))
+    net, unlike, kinks, size = s.net, [], {}, abs(_total(s, s.net, X))
     for (i, name), g in right.items():
         v = rng.normal(size=g.shape)/np.sqrt(g.size)
         for h in (1e-5, 1e-6, 1e-7):
-            slope, crossed = _along(net, X, Y, loss, (i, name), v, h)
+            slope, crossed = _along(s, X, (i, name), v, h)
             if not crossed: break
             kinks.setdefault(crossed[0], f'layer {i}, {name}')
         room = 1e-5*np.abs(g*v).sum() + 1e-3*h + 1e-15/h*size
@@ -664,19 +969,25 @@ class Report:
 
 # %% ../../nbs/08_gradient_checking.ipynb #d5689219
 def _judge(case, in_float32, right, s, X):
-    "How what came is right, and the causes if it is not"
-    quotient = all(relative_error(case.came[k], right[k]) < QUOTIENT for k in right)
-    if case.first_gap((), {}) is None: return 'to rounding', []
-    if s.stated and quotient: return 'to the rounding of quotients', []   # which mended a slope
-    if _another_convention(case, s): return 'with another convention at a kink', []
-    causes = [c for c in _explain(case, len(s.net), 1)
-              if not (quotient and any(m.fits for m, _ in c.mistakes))]
-    if causes: return '', _prefer(causes)   # a tiny error is explained by any tiny number
-    if quotient and not is_float32(case.came): return 'as a difference quotient is', []
-    if replace(case, bounds=in_float32, tol=0).first_gap((), {}) is None: return 'to float32', []
-    if causes := _search(case, len(s.net), in_float32): return '', causes
-    straddles = _is_quotient(s.net, X, s.Y, s.loss, case.came)
-    return 'but where a difference quotient straddles a kink' if straddles else '', []
+    "How what came is right, the causes if it is not, and the case with the room that was left"
+    def near(k): return relative_error(case.came[k], right[k]) < QUOTIENT
+    quotient, single = all(map(near, case.came)), is_float32(case.came)
+    soft = replace(case, bounds=in_float32, tol=FLOAT32 if single else 0)
+    in_single = soft.first_gap((), {}) is None
+    if case.first_gap((), {}) is None:
+        return ('to the digits given' if case.printed else 'to rounding'), [], case
+    if s.stated and quotient: return 'to the rounding of quotients', [], case   # a slope mended
+    if _another_convention(case, s): return 'with another convention at a kink', [], case
+    if single and in_single: return 'to float32', [], soft
+    causes, told = _search(case, len(s.net), in_float32, depths=(1,))
+    if quotient or in_single:   # a tiny error is explained by any tiny number
+        causes = [c for c in causes if not any(m.fits for m, _ in c.mistakes)]
+    if causes: return '', causes, told
+    if quotient: return 'as a difference quotient is', [], case
+    if in_single: return 'to float32', [], soft
+    if _is_quotient(s, X, case.came): return 'but where a difference quotient straddles a kink', [], soft
+    causes, case = _search(case, len(s.net), in_float32, depths=(2,))
+    return '', causes, case if causes else soft
 
 def _another_convention(case, s):
     "Whether other slopes at kinks, a choice for each layer that stands on one, give what came"
@@ -688,13 +999,16 @@ def _another_convention(case, s):
     return any(case.first_gap([(m, i) for m, i in zip(made, kinked) if m], {}) is None
                for made in many)
 
-def _is_quotient(net, X, Y, loss, came):
+def _is_quotient(s, X, came):
     "Whether what came is what difference quotients give, kinks and all"
-    theirs = np.concatenate([came[i, name].ravel() for i in range(len(net)) for name in 'Wb'])
-    def loss_at(p): return loss(forward(with_parameters(net, p), X).A[-1], Y)
-    return theirs.size <= 500 and any(   # entry by entry: too slow for a large network
-        relative_error(theirs, numeric_grad(loss_at, parameters(net), h)) < QUOTIENT
-        for h in (1e-4, 1e-5, 1e-6))
+    if parameters(s.net).size > 500: return False   # entry by entry: too slow for a large network
+    def loss_at(p): return _total(s, with_parameters(s.net, p), X)
+    def quotients(h):
+        grads = with_parameters(s.net, numeric_grad(loss_at, parameters(s.net), h))
+        held = {(i, k): a for i, k, a in _compared(((*key, a) for key, a in _by_key(grads).items()), s)}
+        return np.concatenate([held[key].ravel() for key in came])
+    theirs = np.concatenate([a.ravel() for a in came.values()])
+    return any(relative_error(theirs, quotients(h)) < QUOTIENT for h in (1e-4, 1e-5, 1e-6))
 
 @dataclass
 class _Finding:
@@ -706,38 +1020,75 @@ class _Finding:
     lines:list=field(default_factory=list) # the first wrong rule, in words
     notes:list=field(default_factory=list)
     telling:tuple=None # an input on which the causes part
+    step:Step=None # the pass that came was compared with
+    came:dict=field(default_factory=dict) # what was examined
+    turned:bool=False # whether W was read as (n_out, n_in)
+    either:bool=False # whether another layout, in which all is right, fits too
+    unsummed:list=field(default_factory=list) # layers whose bias gradient came with a row each
 
-def _by_gradients(s, X, came, rng):
+def _by_gradients(s, X, came, printed, rng):
     "What the gradients tell"
-    right = {(i, name): a for i, name, a in walk((), replace(s)) if name in 'Wb'}
-    exact, single = [_rounding(replace(s), np.finfo(t).eps, kinks=t == 'f4') for t in ('f8', 'f4')]
-    case = _Case(lambda fitted: replace(s, fitted=fitted), came, exact, EXACT, s.fitted)
-    how, causes = _judge(case, single, right, s, X)
-    wrong = [k for k in right if not how and (np.abs(came[k] - right[k]) > single[k]).any()]
-    place, n = _place(wrong, right), len(s.net)
+    right = {(i, k): a for i, k, a in _compared(walk((), replace(s)), s) if (i, k) in came}
+    exact, single = [{(i, k): a for i, k, a in _compared(((*key, a) for key, a in bounds.items()), s)}
+                     for bounds in (_rounding(replace(s), np.finfo(t).eps, kinks=t == 'f4')
+                                    for t in ('f8', 'f4'))]
+    case = _Case(lambda fitted: replace(s, fitted=fitted), came, exact, EXACT, s.fitted, printed)
+    how, causes, case = _judge(case, single, right, s, X)
+    wrong = [k for k in right if not how and not case.agrees(*k, right[k])]
+    place, n, tied = _place(*_untied(wrong, right, s)), len(s.net), _tied(s)
+    if wrong and not causes: place = place[0], (*place[1], 'all')
     lines = [_line(place[0], rule, n) for rule in place[1]] if wrong else []
-    if causes: lines = [_first_line(causes[0], n)]
+    if place and 'W' in place[1] and place[0] in tied: lines += [_line(j, 'W', n) for j in tied - {place[0]}]
+    if causes: lines = [*dict.fromkeys(_first_line(c, n) for c in causes)]
     telling = _tell_apart(causes, s, rng) if len(causes) > 1 else None
-    return _Finding(how, wrong, place, causes, lines, _say(causes, telling, came), telling)
+    return _Finding(how, wrong, place, causes, lines, _say(causes, telling, came), telling,
+                    s, came)
+
+def _untied(wrong, right, s):
+    "Where something else is wrong too, without the shared weights, which show what any layer does"
+    tied = [(i, 'W') for i in _tied(s)]
+    if not {*wrong} - {*tied}: return wrong, right
+    return [k for k in wrong if k not in tied], {k: a for k, a in right.items() if k not in tied}
 
 _RULE_AT = dict(dA='before', delta='slope', W='W', b='b')
 
-def _by_nodes(s, came):
-    "What intermediates tell: each rule is tried on what its successor handed it"
-    tol, n = FLOAT32 if is_float32(came) else EXACT, len(s.net)
-    case = _Case(lambda fitted: replace(s, fitted=fitted), came, {}, tol, s.fitted)
+def _by_nodes(s, came, inner):
+    "What intermediates tell, as they came or, where that explains more, without a factor n"
+    as_came = _each_node(replace(s, given=inner), came | inner)
+    if not as_came.wrong or s.n == 1: return as_came
+    less = {key: a/s.n for key, a in inner.items()}
+    scaled = _each_node(replace(s, given=less), came | less)
+    if len(scaled.wrong) >= len(as_came.wrong): return as_came
+    scaled.notes.insert(0, 'the deltas came n times as large, without the 1/n of the mean: as a '
+                        'convention that is right where dW and db divide by n' +
+                        ('' if came else ', and these did not come'))
+    return scaled
+
+def _each_node(s, came):
+    "Each rule is tried on what its successor handed it"
+    single, n = is_float32(came), len(s.net)
+    bounds = _rounding(replace(s), np.finfo('f4' if single else 'f8').eps, kinks=single)
+    case = _Case(lambda fitted: replace(s, fitted=fitted), came, bounds,
+                 FLOAT32 if single else EXACT, s.fitted)
     ours = {(i, name): a for i, name, a in walk((), replace(s)) if (i, name) in came}
-    wrong = [key for key, a in ours.items() if not case.agrees(*key, a)]
-    causes, notes, place = [], [], _node_place(wrong, came)
-    for i, name in wrong:
-        found = _prefer(list(_names_of(case, (i, name), ours[i, name], n)))
-        causes += [c for c in found[:1] if repr(c) not in map(repr, causes)]
-        said = ' or '.join(f'**{c}** (cure: {c.mistakes[0][0].cure})' for c in found)
-        notes.append(f'{name} of layer {i}, by {_line(i, _RULE_AT[name], n)} from what it was '
-                     f'handed: {said or "wrong, by no mistake of the catalogue"}')
+    found = {key: _prefer(list(_names_of(case, key, a, n)))
+             for key, a in ours.items() if not case.agrees(*key, a)}
+    found = {key: causes for key, causes in found.items()
+             if not any(m.harmless for c in causes for m, _ in c.mistakes)}
+    wrong, place = [*found], _node_place([*found], came)
+    if wrong and wrong[0][1] in 'Wb' and not found[wrong[0]]: place = place[0], (*place[1], 'all')
     lines = [_line(place[0], rule, n) for rule in place[1]] if wrong else []
-    if causes: lines = [_first_line(causes[0], n)]
-    return _Finding('' if wrong else 'node by node', wrong, place, causes, lines, notes)
+    if wrong and found[wrong[0]]:
+        lines = [*dict.fromkeys(_first_line(c, n) for c in found[wrong[0]])]
+    causes = {repr(c): c for causes in found.values() for c in causes}
+    return _Finding('' if wrong else 'node by node', wrong, place, [*causes.values()], lines,
+                    [_say_node(*key, causes, n) for key, causes in found.items()], None, s, came)
+
+def _say_node(i, name, causes, n_layers):
+    "What is known of one wrong node"
+    said = ' or '.join(f'**{c}** (cure: {c.mistakes[0][0].cure})' for c in causes)
+    return (f'{name} of layer {i}, by {_line(i, _RULE_AT[name], n_layers)} from what it was '
+            f'handed: {said or "wrong, by no mistake of the catalogue"}')
 
 def _node_place(wrong, came):
     "The layer of the first wrong node, and the rules between it and what was given before it"
@@ -754,19 +1105,96 @@ def _names_of(case, key, ours, n_layers):
             layers = tuple(range(n_layers)) if m.rule == 'all' else (j,)
             fitted = dict(case.known)
             there = next(a for *k, a in walk([(m, layers)], case.step(fitted)) if (*k,) == key)
-            if case.agrees(*key, there) and not np.array_equal(there, ours):
+            changed = np.abs(there - ours) > 1e-9*np.abs(ours).max()
+            enough = 1 + case.margin()*bool(m.fits) if m.fits != 'norm' else np.inf
+            if changed.sum() >= enough and case.agrees(*key, there):
                 yield Cause(((m, layers),), fitted)
 
 # %% ../../nbs/08_gradient_checking.ipynb #cc4ebe15
-def _prepare(net, X, Y, loss, rng):
+def _with_biases(net, biases):
+    "The network with what is said of its biases"
+    if biases is None: return net
+    return [replace(layer, biases=biases) for layer in net]
+
+def _prepare(net, X, Y, loss, weights, decay, biases, rng):
     "What a diagnosis starts from: all in float64, with slopes that are slopes"
+    _check_loss(loss)
     forward(net, X)   # refuses what does not fit
-    wide, X = with_parameters(net, parameters(net).astype(float)), as_floats(X, 'X').astype(float)
+    said = _with_biases(with_parameters(net, parameters(net).astype(float)), biases)
+    wide, X = free(said), as_floats(X, 'X').astype(float)
     trace = forward(wide, X)
     _, Y = loss.check(trace.A[-1], Y)
+    weights, decay = _read_weights(weights, loss, Y), _read_decay(decay)
     sound, sound_loss = _mend(wide, trace, loss, Y, rng)
     mended = sound_loss is not loss or any(a is not b for a, b in zip(sound, wide))
-    return X, Step(sound, trace, Y, sound_loss, stated=(wide, loss) if mended else None)
+    s = Step(sound, trace, Y, sound_loss, stated=(wide, loss) if mended else None,
+             weights=weights, decay=decay, said=said)
+    for i, name, a in walk((), replace(s)):
+        if not np.isfinite(a).all(): raise ValueError(
+            f'{name} of layer {i} overflows in the right pass: there is nothing to compare with; '
+            'scale the inputs or the weights')
+    return X, s
+
+_BY_NAME = {'squared_error': ('mse', 'l2', 'mean_squared_error', 'mseloss', 'squared', 'se'),
+            'logistic_loss': ('bce', 'binary_crossentropy', 'binary_cross_entropy', 'log_loss',
+                              'bcewithlogitsloss', 'logistic', 'bceloss'),
+            'softmax_cross_entropy': ('ce', 'cross_entropy', 'categorical_crossentropy', 'nll',
+                                      'crossentropy', 'crossentropyloss', 'softmax'),
+            'logistic_loss_pm1': ('margin', 'soft_margin')}
+
+def _check_loss(loss):
+    "TypeError that leads to the right object, for what is no `Loss`"
+    if isinstance(loss, Loss): return
+    word = loss.lower().replace(' ', '_').replace('-', '_') if isinstance(loss, str) else ''
+    name = next((k for k, words in _BY_NAME.items() if word in (k, *words)), None)
+    half = ' (half the square, summed over outputs; for their mean say weights=2/K)'
+    hint = f', here {name}{half if name == "squared_error" else ""}' if name else ''
+    raise TypeError(f'loss is {loss!r}: give a Loss, an object of backprop_book.loss such as '
+                    f'squared_error, logistic_loss or softmax_cross_entropy{hint}')
+
+def _read_weights(weights, loss, Y):
+    "What each entry of the loss's slope is multiplied by, in a shape that fits `Y`"
+    if weights is None: return 1.
+    w, (n, k) = as_floats(weights, 'weights').astype(float), Y.shape
+    if w.ndim == 0: return float(w)
+    if w.shape == (n,) and n == k: raise ValueError(
+        f'weights has shape ({n},), and there are {n} rows and {k} outputs: give it the shape '
+        f'({n}, 1) for rows or (1, {k}) for outputs')
+    if w.shape == (n,): w = w[:, None]
+    if w.shape in [(k,), (1, k)] and not isinstance(loss.slope, str): w = _of_class(w, Y)
+    if w.shape == (k,): w = w[None]
+    if w.shape not in [(n, 1), (1, k), (n, k)]: raise ValueError(
+        f'weights has shape {w.shape}: give a number, one for each of {n} rows, for each of {k} '
+        f'outputs or classes, or {Y.shape}')
+    if not isinstance(loss.slope, str) and np.ptp(w, axis=1).any(): raise ValueError(
+        f'weights differ within a row, and {loss} is of whole rows: give one for each row')
+    return w
+
+def _of_class(w, Y):
+    "The weight of each row's class"
+    if not (np.sort(Y, 1)[:, :-1] == 0).all(): raise ValueError(
+        'weights of classes want targets of one class a row: give one weight for each row')
+    return (w*Y).sum(1, keepdims=True)/Y.sum(1, keepdims=True)
+
+def _read_decay(decay):
+    "The decay of W and that of b"
+    pair = as_floats(decay, 'decay')
+    if pair.shape not in [(), (2,)]: raise ValueError(
+        f'decay is {decay!r}: give one number, for the weights, or two, for W and for b')
+    return (float(pair), 0.) if pair.shape == () else tuple(map(float, pair))
+
+def _read_earlier(earlier, s, X):
+    "The trace of an earlier pass, and the gradients of the step before, if a network came"
+    if earlier is None: return None, None
+    if isinstance(earlier, Trace): return earlier, None
+    if not isinstance(earlier, (list, tuple)) or not all(hasattr(q, 'transfer') for q in earlier):
+        raise TypeError(f'earlier is {earlier!r:.60}: give the Trace of another forward pass, or '
+                        'the network before the last step')
+    if [q.W.shape for q in earlier] != [q.W.shape for q in s.net]: raise ValueError(
+        'earlier is a network of other shapes: give the one before the last step')
+    there = replace(s, net=with_parameters(s.net, parameters(earlier).astype(float)))
+    there.trace = forward(there.net, X)
+    return there.trace, grads_under((), there)
 
 def _general(s, X, loss, rng):
     "Notes that need no gradient of theirs"
@@ -777,10 +1205,11 @@ def _general(s, X, loss, rng):
         misstated.append(f'the df of {stated_loss} is not its slope: certify it')
     right = {(i, k): a for i, k, a in walk((), replace(s, given={})) if k in 'Wb'}
     return [*misstated, *_squashed_twice(s.net, loss), *_idle(s.net, s.trace, X),
-            *_confirm(s.net, X, s.Y, s.loss, right, rng)]
+            *_confirm(s, X, right, rng)]
 
-def _add_unsummed(found, layers, n_layers):
+def _add_unsummed(found, n_layers):
     "A bias gradient that came with a row for each example, as a cause"
+    layers = found.unsummed
     for i in layers:
         found.causes.append(Cause(((_UNSUMMED, (i,)),), {}))
         found.notes.append(f'**{_told(_UNSUMMED, (i,), {})}**: it came with one row for each '
@@ -788,21 +1217,70 @@ def _add_unsummed(found, layers, n_layers):
     if layers and (not found.place or max(layers) > found.place[0]):
         found.place, found.lines = (max(layers), ('b',)), [_line(max(layers), 'b', n_layers)]
 
-def _report(found, s, came, unsummed, notes):
+def _examine(s, X, reading, inner, rng):
+    "What one reading of what came tells"
+    s = replace(s, theirs=_theirs(s.net, reading.came))
+    found = (_by_nodes(s, reading.came, inner) if inner else
+             _by_gradients(s, X, reading.came, reading.printed, rng))
+    if found.wrong and not inner and not reading.printed and (half := shown_digits(reading.came)):
+        again = _by_gradients(s, X, reading.came, half, rng)   # as numbers that were copied
+        if not again.wrong or again.causes and not found.causes: found = again
+    found.unsummed, found.turned = reading.unsummed, reading.turned
+    _add_unsummed(found, len(s.net))
+    found.notes += reading.notes
+    return found
+
+def _best(found):
+    "The finding of the reading that is right, or has a name, or the fewest wrong arrays"
+    if len(found) == 1: return found[0]
+    def rank(f): return bool(f.lines), not f.causes, len(f.wrong)
+    best = min(found, key=rank)   # the first of equals: the usual layout
+    others = [f for f in found if f is not best]
+    turned = [f.turned for f in found]
+    if len({*turned}) < 2: return best
+    if not best.lines and best.turned and found[0].causes:   # right in columns, a slip in rows
+        first = found[0]
+        first.notes.insert(0, 'every `W` is square, so that there are two readings: as columns, W of '
+                           'shape (n_out, n_in), **this gradient is right**; '
+                           "`layout='rows'` or `layout='columns'` says which it is")
+        first.either = True
+        return first
+    if best.lines: best.notes.append(_TWO.format(_LAYOUT[best.turned], _LAYOUT[not best.turned],
+                                                 _outcome(others)))
+    return best
+
+_LAYOUT = {False: 'rows', True: 'columns'}
+_TWO = ('every `W` is square, so that there are two readings: this is the one as {}; as {}, {} '
+        '(`layout=` says which it is)')
+
+def _outcome(found):
+    causes = [c for f in found for c in f.causes]
+    return f'it would be **{causes[0]}**' if causes else 'no mistake of the catalogue gives it'
+
+def _report(found, notes):
     "The `Report` on what was found"
+    s = found.step
     tried = [m for m in CATALOGUE if not m.needs or s.earlier]
     named = {m for c in found.causes for m, _ in c.mistakes}
-    first = ' or '.join(found.lines)
-    verdict = (f'**The gradient is wrong**, first, going back from the loss, in {first}.' if first
-               else f'**The gradient is right**, {found.how}.')
-    also = '; values left over from an earlier pass can be tried with `earlier=`'
+    first, also = ' or '.join(found.lines), '' if s.earlier else _ALSO
     unnamed = [f'none of the {len(tried)} mistakes tried gives these numbers, and no two together '
-               f'(`report.ruled_out` names them{"" if s.earlier else also})']
-    return Report(not first, verdict, first, found.place, found.causes,
-                  _table(s, found.wrong, came, unsummed, found.how),
+               f'(`report.ruled_out` names them{also})']
+    return Report(not first, _verdict(found, first), first, found.place, found.causes,
+                  _table(s, found.wrong, found.came, found.unsummed, found.how),
                   (unnamed if found.wrong and not found.causes else []) + found.notes + notes,
                   [m.name for m in tried if m not in named] if found.wrong else [],
                   found.telling and found.telling[:2])
+
+_ALSO = '; values left over from an earlier pass, and a velocity, can be tried with `earlier=`'
+
+def _verdict(found, first):
+    "What was found, in a sentence: flatly where a mistake gives the numbers, else what is likely"
+    if not first: return f'**The gradient is right**, {found.how}.'
+    if found.either: return (f'**The gradient is right in columns, and wrong in rows**, there first, '
+                             f'going back from the loss, in {first}.')
+    if found.causes: return f'**The gradient is wrong**, first, going back from the loss, in {first}.'
+    return (f'**The gradient is wrong.** By the pattern, going back from the loss, it is likely first '
+            f'in {first}; unless it was computed for another input, network or loss.')
 
 def relative_error(came, right): # by the largest entries; 0 beside 0
     return float(np.abs(came - right).max()/max(np.abs(came).max(), np.abs(right).max(), 1e-300))
@@ -820,7 +1298,7 @@ def relation(came, right):
 def _table(s, wrong, came, unsummed, how):
     "A row for each array that came"
     rows = []
-    for i, name, ours in walk((), replace(s)):
+    for i, name, ours in _compared(walk((), replace(s)), s):
         if (i, name) not in came: continue
         bad, error = (i, name) in wrong, relative_error(came[i, name], ours)
         alike = relation(came[i, name], ours) if bad else how if error > QUOTIENT else ''
@@ -856,25 +1334,32 @@ def _say(causes, telling, came):
             f'an X and Y of {len(X)} rows, {entry} is {told}.{rest}']
 
 # %% ../../nbs/08_gradient_checking.ipynb #ddf5f4c5
+@np.errstate(all='ignore')   # what overflows under a mistake agrees with nothing
 def diagnose(net:list, # the layers, input side first
              X, # (n, n_in)
-             Y, # targets, (n, n_out)
+             Y, # targets, (n, n_out); smoothed, where the loss smooths them
              loss, # a `Loss`
-             grads=None, # theirs: records, pairs, arrays (also transposed), a vector; None: ours
+             grads=None, # theirs: records, pairs, lists, a dictionary, a vector; None: ours
              deltas=None, # their dL/dZ of each layer, (n, n_out); None for one they do not have
              dAs=None, # their dL/dA of each layer's output, (n, n_out), likewise
              lr:float=None, # their learning rate, for weights updated too early; None fits one
-             earlier=None, # the `Trace` of another forward pass that may have been left over
-             seed:int=0): # of the random directions and inputs that are tried
+             earlier=None, # the `Trace` of an earlier pass, or the network before the last step
+             seed:int=0, # of the random directions and inputs that are tried
+             *,
+             decay=0, # of the weights, or (of W, of b): the loss has decay/2 times the squares
+             weights=None, # what the loss is multiplied by: a number, or one a row, output, entry
+             layout:str=None, # 'rows', W is (n_in, n_out), or 'columns'; None reads it off
+             digits:int=None, # how many digits of `grads` were printed; texts show it themselves
+             biases:str=None): # 'absent' or 'layer', for all layers; None asks the layers
     "A `Report`: which rule is wrong first, and by which mistake; ValueError for what does not fit"
     rng = np.random.default_rng(seed)
-    X, s = _prepare(net, X, Y, loss, rng)
+    X, s = _prepare(net, X, Y, loss, weights, decay, biases, rng)
+    s.earlier, s.before = _read_earlier(earlier, s, X)
+    if lr is not None: s.fitted = {'lr': float(as_floats(lr, 'lr'))}
     if grads is None and deltas is None and dAs is None:
-        grads = grads_under((), replace(s, net=s.stated[0], loss=loss) if s.stated else replace(s))
-    came, unsummed, notes = ({}, [], []) if grads is None else _read(s.net, grads, s.n)
-    theirs = [Grad(came[i, 'W'], came[i, 'b']) for i in range(len(net))] if came else None
-    inner = _read_rows(deltas, 'delta', s.trace.Z) | _read_rows(dAs, 'dA', s.trace.Z)
-    s = replace(s, theirs=theirs, earlier=earlier, given=inner, fitted={'lr': lr} if lr else {})
-    found = _by_nodes(s, came | inner) if inner else _by_gradients(s, X, came, rng)
-    _add_unsummed(found, unsummed, len(net))
-    return _report(found, s, came | inner, unsummed, notes + _general(s, X, loss, rng))
+        grads = grads_under((), replace(s, net=s.stated[0], loss=s.stated[1]) if s.stated else replace(s))
+    inner = {k: a for name, arrays in (('delta', deltas), ('dA', dAs))
+             for k, a in read_rows(arrays, name, s.trace.Z, layout).items()}
+    came = [Reading({})] if grads is None else readings(s.said, grads, s.n, layout, digits)
+    found = _best([_examine(s, X, _upheld(r, s), inner, rng) for r in came])
+    return _report(found, _general(s, X, loss, rng))
