@@ -37,12 +37,16 @@ def _called(name, f, params):
     try: return f(params)
     except Exception as error:
         keyed = isinstance(params, dict)
+        if keyed and _takes(f, list(params.values())): raise TypeError(
+            f'{name} takes a list, and params is a dict: write `list(params.values())`') from error
         shapes = ', '.join(str(p.shape) for p in (params.values() if keyed else params))
-        keys = f' {", ".join(map(str, params))}' if keyed else ''
-        cure = '; if it takes a list, write `list(params.values())`' if keyed else ''
         raise ValueError(f'{name} raised {type(error).__name__}: {error}; it was called with a '
-                         f'{type(params).__name__}{keys} of float64 arrays of shape {shapes}{cure}'
-                         ) from error
+                         f'{type(params).__name__} of float64 arrays of shape {shapes}') from error
+
+def _takes(f, params):
+    try: f(params)
+    except Exception: return False
+    return True
 
 def _moved(p, v, d, least):
     "`p`, moved in its entry `v` or along the array `v`; and by how much it did move"
@@ -170,15 +174,31 @@ def _slopes(rise, x, grain):
 def _array(value, name):
     "A float64 array from what came; an error in words if it is none"
     if value is None: raise TypeError(f'{name} is None: give an array')
-    if isinstance(value, (tuple, list)) and any(np.ndim(v) for v in value) and (
-            len({np.shape(v) for v in value}) > 1): raise TypeError(
-        f'{name} is a {type(value).__name__} of arrays of different shapes: make one flat list of all arrays')
+    kind = type(value).__name__
+    if isinstance(value, (tuple, list)) and len({_shape(v) for v in value}) > 1: raise TypeError(
+        f'{name} is a {kind} of arrays of different shapes: make one flat list of all arrays')
     try: array = np.asarray(value)
     except Exception as error: raise TypeError(
-        f'{name} is a {type(value).__name__} that NumPy cannot read ({error}): '
-        'make it a NumPy array') from error
-    if array.dtype.kind == 'V': array = array.astype(float)   # bfloat16 is no type of NumPy's own
+        f'{name} is a {kind} that NumPy cannot read ({error}): make it a NumPy array') from error
+    if array.dtype.kind == 'V': # bfloat16 is no type of NumPy's own
+        try: array = array.astype(float)
+        except (TypeError, ValueError): raise TypeError(
+            f'{name} is a {kind} of dtype {array.dtype}: make it an array of floats') from None
     return as_floats(array, name).astype(float)
+
+def _shape(value):
+    try: return np.shape(value)
+    except Exception: return 'ragged'
+
+def _check_functions(loss, grad, seed):
+    "The generator for a seed; an error in words for what is no function, and no seed"
+    for name, f in (('loss', loss), ('grad', grad)):
+        what = 'None' if f is None else f'a {type(f).__name__}'
+        if not callable(f): raise TypeError(f'{name} must be a function of a list of arrays, got '
+                                            f'{what}: write `lambda p: ...`')
+    try: return np.random.default_rng(seed)
+    except Exception: raise ValueError(f'seed must be a whole number from 0 on, got a '
+                                       f'{type(seed).__name__}: leave it out, or try 0') from None
 
 def _check_params(params):
     "The parameters as a list of float64 arrays, and their names; refuses what is no such list"
@@ -195,7 +215,7 @@ def _check_params(params):
 def _check_step(h):
     "The step of the quotients; ValueError if it is none"
     try: step = float(h)
-    except (TypeError, ValueError): step = np.nan
+    except Exception: step = np.nan   # whatever it is, it is no number
     if 1e-12 <= step <= 1 and not isinstance(h, bool): return step
     raise ValueError(f'h must be a number between 1e-12 and 1, got {h!r}: leave it out, or try 1e-5')
 
@@ -221,7 +241,7 @@ def _in_order(got, names, keyed):
 
 _PAIR = ': is it a loss and its gradients? Hand over `lambda p: grad(p)[1]`'
 
-def _is_pair(got): return (isinstance(got, (list, tuple)) and len(got) == 2 and np.ndim(got[0]) == 0
+def _is_pair(got): return (isinstance(got, (list, tuple)) and len(got) == 2 and not _shape(got[0])
                            and isinstance(got[1], (list, tuple, dict)))
 
 def _refuse_shape(name, g, p):
@@ -257,32 +277,46 @@ class _Pair:
 # %% ../../nbs/A2_any_function.ipynb #7c8f0009
 _TRUST = 5   # error bars: further off is wrong
 
+def _digits(got):
+    "The relative grain of their gradient; a few 0, 1 and 2 are no sign of a coarse one"
+    values = _flat(got)
+    grain, mantissas = _type_grain(values), set(np.frexp(values)[0])
+    return grain if grain <= 2**-24 or len(mantissas) > 5 else 2**-53
+
+def _coarse(scatter):
+    "What a loss's scatter allows: a thousandth in float32, up to a twentieth where it is louder"
+    return 0 if not scatter else 1e-3 if scatter < 1.2e-7 else min(1e5*scatter, 5e-2)
+
 def _rtol(probe, got):
     "How far right gradients may be from one another, in parts of the largest entry"
-    theirs = _type_grain(np.concatenate([g.ravel() for g in got]))
-    loose = {2**-53: 1e-5, 2**-24: 1e-4}.get(theirs, 5e-2)
-    return max(loose, min(max(1e4*probe.scatter, 1e-3), 5e-2) if probe.scatter else 0)
+    loose = {2**-53: 1e-5, 2**-24: 1e-4}.get(_digits(got), 5e-2)
+    return max(loose, _coarse(probe.scatter))
 
 def _ladder(probe, h):
     "The steps of the quotients, as they are tried: (h, 1) for |p| < 1, or (h, 0), parts of |p|"
     steps = [h, .03, h/10, 10*h, h/100, 1e-3, h/1000]
     if probe.scatter: steps = [max(h, .03), .01, .1, 3e-3, .3, 1e-3, 1e-4, 1e-5, 1e-6]
-    return [*((step, 1) for step in steps), (1e-3, 0)]
+    return [*((step, 1) for step in steps), (1e-3, 0), (1e-4, 0)]
 
 def _directions(g, rng): # two, each entry moving by about the same
     signs = rng.choice([-1., 1.], (2, *g.shape))
     return [*signs*rng.uniform(.5, 1.5, signs.shape)/np.sqrt(g.size)]
 
+def _length(v):
+    "The Euclidean length of an array, of whatever size"
+    largest = np.abs(v).max()
+    return largest*np.linalg.norm(v/largest) if largest else 0.
+
 def _agrees(probe, k, g, h, rng):
     "The relative error along two random directions in array k; None unless it is small"
     directions = _directions(g, rng)
-    sums, sizes = [np.array([(f(g*v)).sum() for v in directions])
-                   for f in (np.asarray, np.square)]
+    sums = np.array([(g*v).sum() for v in directions])
+    sizes = np.array([_length(g*v) for v in directions])
     for step in (h, h/10, h/100):
         slopes = probe.slopes(k, directions, step)[0]
-        error = (np.abs(slopes - sums)/np.maximum(np.sqrt(sizes), 1e-300)).max()
+        error = (np.abs(slopes - sums)/np.maximum(sizes, 1e-300)).max()
         if (slopes == 0).all() and not g.any(): return 0.
-        noise = 1e-15*abs(probe.here)/step/np.sqrt(sizes.max())
+        noise = 1e-15*abs(probe.here)/step/sizes.max()
         if error < 1e-6 + noise and noise < 1e-5: return float(error)
 
 @dataclass(eq=False)
@@ -294,6 +328,7 @@ class _Entries:
     rtol:float # the same, in parts of the largest
     sizes:np.ndarray # of the parameters, (n,)
     noise:float # of the loss
+    within:float=np.inf # the longest step that is believed
     tried:list=field(default_factory=list) # for each step: slopes, bars, jumps, reach, (n,) each
     @property
     def steps(self):
@@ -302,13 +337,16 @@ class _Entries:
         nearest = np.where(jumps > 0, reach, np.inf).min(0)   # the least step that saw a kink
         hidden = (reach < nearest) & (_LOUD*self.noise/reach > jumps.max(0)) & np.isfinite(nearest)
         room = np.where(self.sizes.max() < nearest/10, np.inf, _TRUST*jumps.max(0))
-        return slopes, np.where(reach >= nearest, np.inf, bars + np.where(hidden, room, 0))
+        beyond = (reach >= nearest) | (reach > self.within)
+        return slopes, np.where(beyond, np.inf, bars + np.where(hidden, room, 0))
     @property
     def best(self):
         "The sharpest slope of each entry, and its bar"
         slopes, bars = self.steps
         pick = bars.argmin(0), np.arange(len(self.at))
-        return slopes[pick], bars[pick]
+        slope, bar = slopes[pick], bars[pick]
+        near = bars <= 30*bar   # nearly as sharp: by chance a bar is too short, not all of them
+        return slope, np.maximum(bar, np.where(near, np.abs(slopes - slope), 0).max(0))
     @property
     def largest(self):
         slopes, bars = self.best
@@ -326,7 +364,7 @@ class _Entries:
         "Which entries no step vouches for"
         slopes, bars = self.best
         wrong = ~self.fits(slopes, bars) & (self.count() > 1)
-        for other, bar in zip(*self.steps):   # steps that contradict each other prove nothing
+        for other, bar, *_ in self.tried:   # steps that contradict each other prove nothing
             apart = np.abs(other - slopes) > _TRUST*(bar + bars) + self.rtol*self.largest
             wrong &= ~(apart & self.fits(other, bar) & (_TRUST*bar <= .5*self.largest))
         return wrong
@@ -352,7 +390,8 @@ def _entries(probe, k, g, room, rtol, steps, rng, most=300):
     for h in steps[1:]:
         known = e.sharp(rtol) & (e.fits(*e.best) | (e.count() > 1))
         _try(e, probe, k, kept & ~known, *h)
-    return e
+    if probe.scatter and any(jumps.any() for _, _, jumps, _ in e.tried): e.rtol = max(rtol, .05)
+    return e   # where a grain hides the small steps, kinks smooth the others
 
 # %% ../../nbs/A2_any_function.ipynb #7c8f000a
 @dataclass(eq=False)
@@ -372,13 +411,24 @@ def _hold(probe, k, got, room, h, rng):
     steps = _ladder(probe, h)
     e = _entries(probe, k, g, room[k], rtol, steps, rng)
     held = _Held('right', _error(e), entries=e)
-    held.resolution = float(np.median(_TRUST*e.best[1] + e.room)/(e.largest or 1)) + rtol
+    held.resolution = min(_spread(e)/(e.largest or 1), 1.) + e.rtol
     if e.wrong.any(): held.verdict, held.alike = 'wrong', _alike(k, got, e)
     elif _drowned(e, got): held.verdict, held.alike = _drowned(e, got)
     elif len(e.at) < g.size and _elsewhere(probe, k, g, room[k], rtol, steps, rng):
         held.verdict, held.alike = 'wrong', 'wrong in a few of its entries'
     elif not probe.scatter and not e.sharp(.3).all(): held.alike = 'beside a kink or an edge'
     return held
+
+def _doubt(held, params):
+    "Where all weights are tiny and kinks were seen, only steps of the weights' own size tell"
+    tiny, entries = max(np.abs(p).max() for p in params), [h.entries for h in held if h.entries]
+    if tiny > 1e-3 or not any(jumps.any() for e in entries for _, _, jumps, _ in e.tried): return
+    for h in held:
+        if h.verdict != 'wrong': continue
+        h.entries.within = 10*tiny
+        if not h.entries.wrong.any(): h.verdict, h.error, h.alike = 'unmeasured', 0., _NOT
+
+_NOT = 'not to be measured'
 
 def _error(e):
     "The largest gap in parts of the largest entry, over entries that are known well"
@@ -387,22 +437,24 @@ def _error(e):
     gaps = np.abs(e.theirs - slopes)[known]
     return float(gaps.max()/(e.largest or 1)) if known.any() else 0.
 
+def _spread(e): return float(np.median(_TRUST*e.best[1] + e.room))   # what is allowed
+
 def _drowned(e, got):
     "What to say of an array whose slopes are smaller than their error bars; None if they are not"
-    bar = _TRUST*np.median(e.best[1])
+    bar = _spread(e)
     if bar < .3*e.largest or bar == 0: return None
-    if not np.isfinite(bar): return 'unmeasured', 'not to be measured'
+    if not np.isfinite(bar): return 'unmeasured', _NOT
     if not e.theirs.any() and not any(s.any() for s, *_ in e.tried): return None
     if bar < 1e-3*max(np.abs(g).max() for g in got):
         return 'right', 'too small to measure'*bool(e.theirs.any())
-    return 'unmeasured', 'not to be measured'
+    return 'unmeasured', _NOT
 
 def _elsewhere(probe, k, g, room, rtol, steps, rng):
     "Whether entries that were not tried must be wrong, by random directions in the whole array"
     for v in _directions(g, rng):
         slopes, bars, _ = map(np.array, zip(*(probe.slopes(k, [v], h) for h, _ in steps[:4])))
         best = bars.argmin()
-        allowed = rtol/10*np.linalg.norm(g*v) + np.abs(room*v).sum() + _TRUST*bars.flat[best]
+        allowed = rtol/10*_length(g*v) + np.abs(room*v).sum() + _TRUST*bars.flat[best]
         if not abs(slopes.flat[best] - (g*v).sum()) > allowed: return False
     return True
 
@@ -410,6 +462,11 @@ def _known_factor(c, tol):
     "Whether a factor is one that slips have: a sign, a whole number or its inverse"
     whole = [*range(2, 3 if tol > 1e-4 else 101)]
     return any(abs(abs(c) - w) <= tol*w for w in [1, *whole, *(1/w for w in whole)])
+
+def _by(x, y):
+    "The number that takes `y` nearest to `x`"
+    unit = y/(np.abs(y).max() or 1)
+    return float(x @ unit/(y @ unit)) if y.any() else 0.
 
 def _alike(k, got, e):
     "How a wrong array stands to the right one, where a few words say it"
@@ -420,10 +477,10 @@ def _alike(k, got, e):
     g, q, room = e.theirs[good], slopes[good], (_TRUST*bars + e.room)[good] + e.rtol*e.largest
     if (np.abs(q) <= room).all(): return 'not 0, as it should be'
     def same(x): return (np.abs(x[good] - q) <= room).all()
-    c = float(g @ q/(q @ q))
+    c = _by(g, q)
     if (np.abs(g - c*q) <= room*max(1, abs(c))).all() and (
             _telling(g, c*q, q, room, 1) or _known_factor(c, room.max()/np.abs(q).max())):
-        return f'{c:.6g} times what it should be' if e.rtol < 1e-4 else f'about {c:.3g} times what it should be'
+        return f'{f"{c:.6g}" if e.rtol < 1e-4 else f"about {c:.3g}"} times what it should be'
     if got[k].ndim == 2 and got[k].shape == got[k].T.shape and same(got[k].T.ravel()[e.at]):
         return 'transposed'
     for j, other in enumerate(got):
@@ -460,7 +517,6 @@ def _common(probe, got, held, labels):
     found = found or [*_added(g, q, p, room, where)]
     return found or [*_clips(g, q, room, got, held, wrong)]
 
-def _by(x, y): return float(x @ y/(y @ y)) if y.any() else 0.
 
 def _factors(g, q, room, where):
     if (np.abs(g) <= room*1e-3).all() and (np.abs(q) > room).any(): yield 'no gradient', 'compute it'
@@ -472,8 +528,9 @@ def _factors(g, q, room, where):
 def _added(g, q, p, room, where):
     "Decay, of squares or of absolute values, that one of the two has and the other has not"
     on = '' if where == 'everything' else f' of {where.replace("gradient", "parameter")}'
-    for kind, slope, function in [('weight decay', p, '{half:.6g} times the sum of its squares'),
-                                  ('L1 decay', np.sign(p), '{c:.6g} times the sum of its absolute values')]:
+    kinds = [('weight decay', p, '{half:.6g} times the sum of its squares'),
+             ('L1 decay', np.sign(p), '{c:.6g} times the sum of its absolute values')]
+    for kind, slope, function in kinds:
         c = _by(g - q, slope)
         if not c or not (np.abs(q + c*slope - g) <= room).all(): continue
         if not _telling(g, q + c*slope, q, room, 1): continue
@@ -491,7 +548,7 @@ def _clips(g, q, room, got, held, wrong):
     clipped = np.clip(q, -bound, bound)
     if bound and (np.abs(g - clipped) <= room).all() and _telling(g, clipped, q, room, 1):
         yield f'clipped entry by entry (bound = {bound:.6g})', cure
-    norms = np.array([np.linalg.norm(a) for a in got])
+    norms = np.array([_length(a.ravel()) for a in got])
     norm, shorter = norms.max(), [_shortened(held[k].entries) for k in wrong]
     if len(wrong) > 2 and all(shorter) and np.allclose(norms[wrong], norm, 1e-4, 0):
         yield f'clipped array by array (norm = {norm:.6g})', cure
@@ -505,12 +562,27 @@ def _shortened(e):
 # %% ../../nbs/A2_any_function.ipynb #7c8f000c
 def _room(pair, params, got, probe, rng):
     "How far their gradient moves if each parameter is rounded: right ones may differ by that"
-    theirs = _type_grain(np.concatenate([g.ravel() for g in got]))
-    u, rooms = max(2*theirs, min(probe.scatter, 2**-8)), [np.zeros_like(g) for g in got]
-    for _ in range(2):
+    found = _elsewhere_too(pair, params, rng)
+    digits = max(_digits(g) for g in [got, *found])
+    u, rooms = max(2*digits, min(probe.scatter, 2**-8)), [np.zeros_like(g) for g in got]
+    for _ in range(4):
         near = pair.grad_at([p + u*v for p, v in zip(params, _any_direction(params, rng))])
-        if near: rooms = [np.maximum(r, (10 if u < 1e-5 else 3)*np.abs(a - g)) for r, a, g in zip(rooms, near, got)]
-    return rooms
+        if near: rooms = [np.maximum(r, _wobble(a - g, u)) for r, a, g in zip(rooms, near, got)]
+    sizes = np.array([[np.abs(a).max() for a in g] for g in [got, *found]]).max(0)
+    floor = (1024 if u < 1e-12 else 32)*u*np.maximum(sizes, sizes.max()/10)
+    return [r + least for r, least in zip(rooms, floor)]
+
+def _elsewhere_too(pair, params, rng):
+    "The gradient with other weights: one that all but vanishes here cancels, and has few digits"
+    places = [[c*p for p in params] for c in (0, .1, .5)]
+    places += [[p + v for p, v in zip(params, _any_direction(params, rng))] for _ in range(2)]
+    return [g for g in map(pair.grad_at, places) if g]
+
+def _wobble(moved, u):
+    "What rounding by `u` may do to each entry, from what it did once"
+    moved = np.abs(moved)
+    if u < 1e-8: return 10*moved
+    return np.maximum((10 if u < 1e-5 else 3)*moved, 2*moved.max())   # by chance, few digits stay
 
 def _changed(name, f, params, labels):
     "Notes on the parameters that a call of `f` changes in place"
@@ -531,7 +603,8 @@ def _kept(calls):
     "What a gradient function keeps, from what three calls with the same parameters returned"
     if not all(calls): return 'grad raises an error when it is called again'
     first, second, third = calls
-    momentum = _ratio([c - b for b, c in zip(second, third)], [b - a for a, b in zip(first, second)])
+    momentum = _ratio([c - b for b, c in zip(second, third)],
+                      [b - a for a, b in zip(first, second)])
     if momentum and abs(momentum - 1) < 1e-3: return (
         'grad accumulates: ' + ('the second call returns twice the first' if _ratio(second, first)
         and abs(_ratio(second, first) - 2) < 1e-3 else 'each call adds to what the last returned') +
@@ -566,15 +639,17 @@ def _change(pair, params, u, h):
     return (_flat(ends[1]) - _flat(ends[0]))/(2*h) if all(ends) else np.nan
 
 def _symmetric(pair, params, rng, h, tol):
-    "Whether the gradients are those of any function: then v . dg/du = u . dg/dv"
+    "Whether the gradients are those of any function: v . dg/du = u . dg/dv; None if unclear"
     for _ in range(3):
-        u, v = [[rng.normal(size=p.shape) for p in params] for _ in range(2)]
+        u, v = [[rng.normal(size=p.shape)/np.sqrt(p.size) for p in params] for _ in range(2)]
         (du, dv), (du2, dv2) = [[_change(pair, params, w, step) for w in (u, v)]
                                 for step in (h, h/2)]
         u, v = _flat(u), _flat(v)
         room = tol*sum(np.linalg.norm(d)*np.linalg.norm(w) for d, w in [(du, v), (dv, u)])
         room += _TRUST*(abs((v*(du - du2)).sum()) + abs((u*(dv - dv2)).sum()))
-        if abs((v*du).sum() - (u*dv).sum()) > room: return False
+        one, other = (v*du).sum(), (u*dv).sum()
+        if abs(one - other) > room: return False
+        if not room <= .1*max(abs(one), abs(other)) and room: return None
     return True
 
 # %% ../../nbs/A2_any_function.ipynb #7c8f000d
@@ -596,6 +671,7 @@ def _on_grain(probe, held):
     if not probe.scatter or not probe.moves: return []
     like = 'in float32' if 1e-8 < probe.scatter < 1e-5 else 'in less than float64'
     size = max((h.resolution for h in held if h.verdict != 'unmeasured'), default=0)
+    size = size if np.isfinite(size) else 1.
     return [f'the loss is computed {like}: its values scatter by {probe.grain:.1g}, so the '
             f'quotients took steps of about 0.03, and errors below {100*size:.2g} % of an '
             "array's largest entry do not show. For a sharper check, compute it in float64"]
@@ -607,7 +683,8 @@ def _verdict(held, labels, left):
     first = where['wrong'] or ('what it leaves behind' if left else '')
     if first: return f'**The gradient is wrong**: {first}.', first
     if where['unmeasured'] == ', '.join(labels):
-        return '**Nothing can be said of this gradient**: no step gave a quotient that can be trusted.', ''
+        return ('**Nothing can be said of this gradient**: no step gave a quotient that can be '
+                'trusted.', '')
     also = f'; nothing can be said of {where["unmeasured"]}' if where['unmeasured'] else ''
     return f'**The gradient is right**, as far as difference quotients can tell{also}.', ''
 
@@ -630,15 +707,16 @@ def _examine(pair, params, h, rng):
     left = _behaviour(pair, params, got, changed)
     room = [np.zeros_like(g) for g in got] if left else _room(pair, params, got, probe, rng)
     held = [_hold(probe, k, got, room, h, rng) for k in range(len(got))]
+    _doubt(held, params)
     wrong = [k for k, one in enumerate(held) if one.verdict == 'wrong']
     common = _common(probe, got, held, labels) if wrong else []
     notes = left + [f'**{name}**. Cure: {cure}' for name, cure in common]
     if wrong and not common and not left:
         coarse = _rtol(probe, got) > 1e-5
         whole = _symmetric(pair, params, rng, *((1e-2, 1e-2) if coarse else (1e-5, 1e-6)))
-        notes.append(_CONSISTENT if whole else _INCONSISTENT)
-    notes += [f'{labels[k]}: {len(held[k].entries.at)} of its {got[k].size} entries were tried'
-              for k in wrong if len(held[k].entries.at) < got[k].size]
+        notes += {True: [_CONSISTENT], False: [_INCONSISTENT], None: []}[whole]
+    notes += [f'{label}: {len(one.entries.at)} of its {g.size} entries were tried' for label, one, g
+              in zip(labels, held, got) if one.entries and len(one.entries.at) < g.size]
     if not left and _leans(pair, params, got, rng): notes.append(_LEANS)
     notes += [f'loss changes parameter {k}: work on a copy'
               for k in _changed('loss', pair.loss, params, pair.names)]
@@ -661,6 +739,7 @@ def diagnose_functions(loss:Callable, # arrays, as in params -> number
                        h:float=1e-5, # step of the first difference quotients
                        seed:int=0): # of the directions and entries that are tried
     "A `Report` on a gradient function of any code, held against its loss; ValueError for bad input"
-    h, (arrays, names) = _check_step(h), _check_params(params)
+    rng, h, (arrays, names) = (_check_functions(loss, grad, seed), _check_step(h),
+                               _check_params(params))
     pair = _Pair(loss, grad, names, isinstance(params, dict))
-    with _quiet(): return _examine(pair, arrays, h, np.random.default_rng(seed))
+    with _quiet(): return _examine(pair, arrays, h, rng)
