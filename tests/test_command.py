@@ -135,8 +135,8 @@ def test_a_bad_file_is_told_the_line_and_the_cure(run, tmp_path, old, new, line,
     assert old in EXAMPLE
     (tmp_path/'bad.toml').write_text(EXAMPLE.replace(old, new, 1), encoding='utf-8')
     status, out, err = run('explain', 'bad.toml')
-    assert (status, out) == (2,
-                             '') and err.startswith(f'backprop_book: bad.toml, line {line}: ') and said in err and err.count('\n') == 1
+    assert (status, out, err.count('\n')) == (2, '', 1) and said in err
+    assert err.startswith(f'backprop_book: bad.toml, line {line}: ')
 
 
 BAD_JSON = [('"inputs"', '"inpts"', "unknown key 'inpts'"), ('"lr": 0.5,', '"lr": 0.5', 'JSON wants'), ('"lr": 0.5',
@@ -246,7 +246,8 @@ def test_a_form_is_filled_in_and_marked(run, tmp_path):
     line = next(i for i, l in enumerate(form.split('\n'), 1) if l.startswith('rows'))
     assert run('mark', 'bad.toml')[2].startswith(f'backprop_book: bad.toml, line {line}: rows must be')
     (tmp_path/'bad.toml').write_text(form.replace('rows = 1', 'rwos = 1'))
-    assert run('mark', 'bad.toml')[2].startswith(f"backprop_book: bad.toml, line {line}: unknown key 'rwos'; did you mean 'rows'?")
+    said = f"backprop_book: bad.toml, line {line}: unknown key 'rwos'; did you mean 'rows'?"
+    assert run('mark', 'bad.toml')[2].startswith(said)
 
 
 def test_answers_without_a_form(run, tmp_path):
@@ -393,11 +394,15 @@ def test_a_key_that_stands_twice():
 
 # (file, the line that is to blame): all of these parse, and only explain refuses them
 TO_BLAME = [
-    ('inputs = [-0.68]\ntargets = [1]\nloss = "squared_error"\n[[layers]]\nweights = [[1]]\nbiases = [0]\ntransfer = "log(z)"', 7),
-    ('updates = 1\ninputs = [1]\ntargets = [1]\n[[layers]]\nweights = [[1]]\nbiases = [0]\n[[layers]]\nweights = [[-1]]\n'
+    ('inputs = [-0.68]\ntargets = [1]\nloss = "squared_error"\n[[layers]]\nweights = [[1]]\n'
+     'biases = [0]\ntransfer = "log(z)"', 7),
+    ('updates = 1\ninputs = [1]\ntargets = [1]\n[[layers]]\nweights = [[1]]\nbiases = [0]\n'
+     '[[layers]]\nweights = [[-1]]\n'
      'biases = [0]\n# lr, digits and loss\ntransfer = "sqrt(z)"', 11),
-    ('inputs = [1]\ntargets = [1]\nlr = 1\nlayers = [{weights = [[1]], biases = [0]},\n{weights = [[0]], biases = [0], "transfer" =\n"1/z"}]', 5),
-    ('digits = 5\ninputs = [1]\nexact = true\ntargets = [1]\n[[layers]]\nweights = [[1]]\nbiases = [0]\ntransfer = "exp(z)"', 3),
+    ('inputs = [1]\ntargets = [1]\nlr = 1\nlayers = [{weights = [[1]], biases = [0]},\n'
+     '{weights = [[0]], biases = [0], "transfer" =\n"1/z"}]', 5),
+    ('digits = 5\ninputs = [1]\nexact = true\ntargets = [1]\n[[layers]]\nweights = [[1]]\nbiases = [0]\n'
+     'transfer = "exp(z)"', 3),
     ('inputs = [1]\ntargets = [1]\nexact = true\npencil = true\n[[layers]]\nweights = [[1]]\nbiases = [0]', 3),
     ('inputs = [1]\ntargets = [1]\nnames = "flat"\nbiases = "absent"\n[[layers]]\nweights = [[1]]\nbiases = [2]', 4),
     ('inputs = [1]\ntargets = [1]\nnames = "flat"\nonly = ["loss"]\n[[layers]]\nweights = [[1]]\nbiases = [2]', 4)]
@@ -644,8 +649,8 @@ def test_a_disk_that_fills_up_leaves_the_old_file(tmp_path):
     (tmp_path/'out.md').write_text('old')
     def limit(): resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
     out = python('explain', 'net.toml', '-o', 'out.md', '--force', preexec_fn=limit, cwd=tmp_path)
-    assert (out.returncode, out.stdout, out.stderr) == (2, b'',
-                                                        b'backprop_book: out.md: cannot be written: it is too large for this disk\n')
+    said = b'backprop_book: out.md: cannot be written: it is too large for this disk\n'
+    assert (out.returncode, out.stdout, out.stderr) == (2, b'', said)
     assert (tmp_path/'out.md').read_text() == 'old' and sorted(os.listdir(tmp_path)) == ['net.json', 'net.toml',
                                                             'out.md']
 
@@ -681,7 +686,8 @@ def test_an_error_of_our_own_has_no_traceback_either(monkeypatch, capsys, error,
 def test_a_loss_from_logits_behind_a_sigmoid_is_remarked_upon(run, tmp_path):
     status, out, err = run('explain', 'net.toml', '--loss', 'logistic_loss')
     assert status == 0 and out and err.count('\n') == 1
-    assert err.startswith('backprop_book: a remark: logistic_loss takes logits') and 'the last layer applies sigmoid first' in err
+    assert err.startswith('backprop_book: a remark: logistic_loss takes logits')
+    assert 'the last layer applies sigmoid first' in err
     (tmp_path/'x.toml').write_text(EXAMPLE.replace('"sigmoid"', '"identity"'))
     assert run('explain', 'x.toml', '--loss', 'logistic_loss')[2] == run('explain', 'net.toml')[2] == ''
     assert 'identity' in next(line for line in EXAMPLE.split('\n') if 'logistic_loss' in line)
@@ -715,7 +721,8 @@ def test_the_teachers_options_decide_which_sheet_is_marked(run, tmp_path):
 def test_all_unreadable_answers_are_told_at_once(run, tmp_path):
     (tmp_path/'a.toml').write_text('[answers]\n1 = "about 1"\n2 = 1\n3 = true\n"z_h7" = 1\n[sheet]\nseed = 7')
     err = refused(run, 'mark', 'a.toml')
-    assert err.startswith('a.toml, line 2: ') and 'line 4: ' in err and "line 5: answers: the sheet has no box 'z_h7'" in err
+    assert err.startswith('a.toml, line 2: ') and 'line 4: ' in err
+    assert "line 5: answers: the sheet has no box 'z_h7'" in err
 
 
 @pytest.mark.parametrize('value', ['"' + '9'*400 + '"', '9'*400, '1e200', '"1e200"', '"-1e200"', '"1e999999999"',
@@ -736,7 +743,8 @@ def test_the_version_and_the_name_of_the_command(run, monkeypatch):
     assert 'usage: python -m backprop_book' in run('--help')[1]
     monkeypatch.setattr(sys, 'argv', ['/usr/bin/backprop-book'])
     out = run('--help')[1]
-    assert 'usage: backprop-book' in out and 'backprop-book explain --example > net.toml' in out and 'python -m' not in out
+    assert 'usage: backprop-book' in out
+    assert 'backprop-book explain --example > net.toml' in out and 'python -m' not in out
     assert 'see backprop-book worksheet --help' in refused(run, 'worksheet')
 
 
@@ -748,6 +756,7 @@ def test_hostile_command_lines(run, tmp_path, number):
     start = time.process_time()
     status, out, err = run(*args)
     after = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    assert time.process_time() - start < 2 and 'the book is wrong' not in err and not any(name.endswith('.part') for name in after)
+    assert time.process_time() - start < 2 and 'the book is wrong' not in err
+    assert not any(name.endswith('.part') for name in after)
     if status: assert (status, out, err.count('\n')) == (2, '', 1) and after == before
     else: assert all(line.startswith('backprop_book: a remark: ') for line in err.splitlines())
