@@ -10,7 +10,7 @@ import html
 import json
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from fractions import Fraction
 from numbers import Integral
@@ -24,10 +24,13 @@ from sympy.printing.latex import LatexPrinter
 from sympy.printing.precedence import PRECEDENCE
 from sympy.printing.str import StrPrinter
 
+from .check import as_floats
 from .descent import Optimizer, sgd
+from .files import write_text
+from .formula import as_mpmath, as_typed
 from .loss import Loss, softmax_cross_entropy, squared_error
-from .network import forward
-from .transfer import Transfer, read_formula
+from .network import Layer, forward, squashed_twice
+from .transfer import Transfer, identity, read_formula
 
 # %% ../nbs/12_your_network.ipynb #208f4993
 DIGITS = 50   # so many digits of every value are right
@@ -111,7 +114,7 @@ _read = functools.lru_cache(read_formula)
 def _compiled(text, names, exact):
     expr, symbols = _read(text, *names), [sp.Symbol(n, real=True) for n in names]
     def put_in(*xs): return expr.xreplace(dict(zip(symbols, xs)))
-    return put_in if exact else sp.lambdify(symbols, expr, 'mpmath')
+    return put_in if exact else as_mpmath(expr, *symbols)
 
 def _function(text, names, exact, whose):
     "A formula as a function of fractions, or of mpmath's numbers"
@@ -535,7 +538,7 @@ def _letters(w, j, r):
 def _loss_formula(w, text, letters):
     "Of the loss; the outputs of softmax in their order, where SymPy would sort o10 before o2"
     if w.loss is not softmax_cross_entropy: return _read(text, *letters)
-    return sp.parse_expr(text, {x: sp.Symbol(x, real=True) for x in letters}, evaluate=False)
+    return as_typed(text, *letters)
 
 def _tell_part(w, r, j):
     "What an output adds to the loss, or what a row does (`j` None)"
@@ -643,7 +646,7 @@ def _tell_move(w, rules, numbers, before, l, field, index, at, what, name):
         past = before[l, field][k][index] if before and k in rules else sp.Integer(0)
         takes[k] = of(k, old), past
     for made, text in rules.items():
-        expr = sp.parse_expr(text, {k: sp.Symbol(k, real=True) for k in takes}, evaluate=False)
+        expr = as_typed(text, *takes)
         values = [q.moved[l, field][made][index] for q in (w.p, w.full)]
         result = (new if made == 'p' else of(made, new), *values)
         w.say(made, (l, None, at), f'layer {l+1}, {what}', result, expr,
@@ -908,6 +911,11 @@ class Explanation:
         "How the numbers were rounded, in a sentence"
         return _rounding(self.settings)
     @property
+    def remarks(self):
+        "What the reader should mind, a sentence each"
+        said = squashed_twice(self.net, self.loss)
+        return [f'Mind: {said}.'] if said else []
+    @property
     def phases(self):
         "The lines, by phase: {name: lines}"
         out = {}
@@ -931,7 +939,9 @@ class Explanation:
         there = _and([line.name.plain for line in self.lines])
         raise KeyError(f'no line computes {name!r}; there are {there}')
     def __str__(self): return _as_text(self)
-    def __repr__(self): return f'{self.title} {len(self.lines)} lines; print it, or see .lines'
+    def __repr__(self):
+        told = f'{self.title} {len(self.lines)} lines; print it, or see .lines'
+        return ' '.join([told, *self.remarks])
     def _repr_markdown_(self): return self.markdown()   # on the site
     def _repr_html_(self): return _in_jupyter(self)
     def markdown(self):
@@ -948,7 +958,7 @@ class Explanation:
         return json.dumps(_as_data(self), indent=1) + '\n'
     def write(self, path, # its suffix says the format: .md, .tex, .html or .json
               overwrite:bool=False): # an existing file
-        "Write a file in UTF-8; ValueError for another suffix, FileExistsError for an existing file"
+        "Write a file, whole or not at all; ValueError for another suffix, OSError in a sentence"
         return _write(self, Path(path), overwrite)
 
 # %% ../nbs/12_your_network.ipynb #ad8c1871
@@ -966,7 +976,8 @@ def _setting(e):
     "The network and how it learns, in a sentence"
     s = e.settings
     rows, n = e._names.n, s['updates']
-    return (f'Transfer functions: {", ".join(s["transfers"])}. Loss: {s["loss"]}. Optimizer: '
+    takes = ', which takes logits and squashes them itself'*e.loss.from_logits
+    return (f'Transfer functions: {", ".join(s["transfers"])}. Loss: {s["loss"]}{takes}. Optimizer: '
             f'{s["optimizer"]}. Biases: {_BIASES[s["biases"]]}. Rows: {rows}. Updates: {n}.')
 
 _BIASES = dict(neuron='one a neuron', layer='one a layer, shared', frozen='not trained',
@@ -976,7 +987,7 @@ def _given_text(e, name, value):
     return text_of(value, DIGITS if name.plain in _GREEK else e.digits, e.exact)
 
 def _as_text(e):
-    out = [e.title, _setting(e), e.rounding, '', 'Given']
+    out = [e.title, _setting(e), e.rounding, *e.remarks, '', 'Given']
     out += [f'  {name.plain} = {_given_text(e, name, value)}' for name, value in e.given]
     for phase, lines in e.phases.items():
         out += ['', phase, '='*len(phase)]
@@ -995,6 +1006,7 @@ def _given_rows(e):
 
 def _as_markdown(e):
     out = [f'**{e.title}** {_escaped(_setting(e))} {e.rounding}']
+    out += [f'\n**{_escaped(remark)}**' for remark in e.remarks]
     def fold(name, n, body):
         head = f'<summary>{html.escape(name)} ({n})</summary>'
         return ['<details>', head, '', *body, '</details>', '']
@@ -1039,8 +1051,9 @@ def _breaking(text):
 
 def _as_latex(e):
     given = ', '.join(f'${row}$' for row in _given_rows(e))
+    remarks = [rf'\textbf{{{_tex(remark)}}}' + '\n' for remark in e.remarks]
     out = [_TEX_HEAD + rf'\section*{{{_tex(e.title)[:-1]}}}', _tex(_setting(e)), '', e.rounding, '',
-           r'\begin{center}', e.drawing.tikz, r'\end{center}', _tex(_about(e)), '',
+           *remarks, r'\begin{center}', e.drawing.tikz, r'\end{center}', _tex(_about(e)), '',
            r'\subsection*{Given}', r'\raggedright', f'{given}.']
     for phase, lines in e.phases.items():
         out += ['', rf'\subsection*{{{_tex(phase)}}}']
@@ -1065,6 +1078,8 @@ _CSS = '''
 .explained { max-width: 46rem;
   --page: var(--jp-layout-color0, var(--ground, transparent)); }
 .explained .given span, .explained math { white-space: nowrap; }
+.explained .remark { border-left: .3rem solid var(--back, #d55e00); padding-left: .7rem;
+  font-weight: bold; }
 .explained svg { display: block; width: 100%; height: auto; }
 .explained math { font-size: 1.15em; }
 .explained details > summary { display: list-item; list-style: disclosure-closed inside;
@@ -1154,7 +1169,8 @@ def _html_phases(e, drawn):
 def _html_body(e, title, svg, drawn=()):
     return '\n'.join([
         f'<style>{_CSS}</style><div class="explained">{title}<p>{html.escape(_setting(e))}</p>',
-        f'<p>{html.escape(e.rounding)}</p>{svg}',
+        f'<p>{html.escape(e.rounding)}</p>',
+        *(f'<p class="remark">{html.escape(remark)}</p>' for remark in e.remarks), svg,
         f'<p>{html.escape(_about(e))}</p>', *_html_phases(e, drawn), '</div>'])
 
 def _in_jupyter(e):
@@ -1184,8 +1200,8 @@ def _list(items): return dict(type='array', items=items)
 SCHEMA = { # of `Explanation.json()`
     '$schema': 'https://json-schema.org/draft/2020-12/schema', 'title': 'backprop_book explanation',
     **_object(
-        format=dict(const='backprop_book explanation'), version=dict(const=1), title=_TEXT,
-        rounding=_TEXT, settings=dict(type='object'), given=_list(_object(**_NAMED)),
+        format=dict(const='backprop_book explanation'), version=dict(const=2), title=_TEXT,
+        rounding=_TEXT, remarks=_list(_TEXT), settings=dict(type='object'), given=_list(_object(**_NAMED)),
         lines=_list(_object(
             kind=dict(enum='z a e E dA slope delta dW db m v mhat vhat p'.split()),
             t=dict(type='integer'), layer=_PLACE, row=_PLACE, indices=_list(dict(type='integer')),
@@ -1207,8 +1223,8 @@ def _line_data(line):
 def _as_data(e):
     "What `json` writes"
     given = [_item(pair[0], _given_text(e, *pair)) for pair in e.given]
-    return dict(format='backprop_book explanation', version=1, title=e.title,
-                rounding=e.rounding, given=given, settings=e.settings,
+    return dict(format='backprop_book explanation', version=2, title=e.title,
+                rounding=e.rounding, remarks=e.remarks, given=given, settings=e.settings,
                 lines=[_line_data(line) for line in e.lines])
 
 _FORMATS = {'.md': Explanation.markdown, '.tex': Explanation.latex, '.html': Explanation.html,
@@ -1217,12 +1233,7 @@ _FORMATS = {'.md': Explanation.markdown, '.tex': Explanation.latex, '.html': Exp
 def _write(e, path, overwrite):
     if path.suffix.lower() not in _FORMATS:
         raise ValueError(f'{path.name}: the suffix must be one of {", ".join(_FORMATS)}')
-    text = _FORMATS[path.suffix.lower()](e)
-    try: file = open(path, 'w' if overwrite else 'x', encoding='utf-8', newline='\n')
-    except FileExistsError: raise FileExistsError(
-        f'{path} exists: take another name, or say overwrite=True') from None
-    with file: file.write(text)
-    return path
+    return write_text(path, _FORMATS[path.suffix.lower()](e), overwrite)
 
 # %% ../nbs/12_your_network.ipynb #8a670177
 MOST = 60         # parameters that are worked out whole
@@ -1292,22 +1303,53 @@ def _check_only(only, names, count):
     if unknown: raise ValueError(f'only names {_and(unknown)}: the network has {there}')
     return list(only)
 
+def _points(n):
+    "A few points of `n` coordinates, which nobody chose"
+    return [[mpmath.sin(7*k + 3*i)*k for i in range(n)] for k in range(1, 5)]
+
+def _differ(f, g, *point):
+    "Whether two functions differ at a point; False where one of them has no value"
+    try: return abs(f(*point) - g(*point)) > 1e-12   # of 15 digits
+    except (ArithmeticError, ValueError, TypeError, NotImplementedError): return False
+
 def _check_slopes(f, formula, slopes, letters):
-    "Refuse a formula whose slope is another's: both at a few points that nobody chooses"
+    "Refuse a formula whose slope is another's: both at a few points"
     expr = _read(formula, *letters)
     symbols = [sp.Symbol(n, real=True) for n in letters]
     for symbol, slope in zip(symbols, slopes):
-        gap = sp.lambdify(symbols, expr.diff(symbol) - _read(slope, *letters), 'mpmath')
-        for k in range(1, 5):
-            point = [mpmath.sin(7*k + 3*i)*k for i in range(len(letters))]
-            try: wrong = abs(gap(*point)) > 1e-12   # of 15 digits
-            except (ArithmeticError, ValueError, TypeError, NotImplementedError): continue
-            if wrong: raise ValueError(f'{f}: {slope} is not the slope of {formula} in {symbol}:'
-                                       f' see what certify({f}) says')
+        true, said = [as_mpmath(e, *symbols)
+                      for e in (expr.diff(symbol), _read(slope, *letters))]
+        if any(_differ(true, said, *point) for point in _points(len(letters))): raise ValueError(
+            f'{f}: {slope} is not the slope of {formula} in {symbol}: see what certify({f}) says')
+
+def _check_slope_from_output(t):
+    "Refuse a slope from the output that is another's than the slope from the net input"
+    if not t.slope_from_output: return
+    f, slope, of_output = [_compiled(text, (letter,), False) for text, letter in (
+        (t.formula, 'z'), (t.slope, 'z'), (t.slope_from_output, 'a'))]
+    if any(_differ(slope, lambda z: of_output(f(z)), *point) for point in _points(1)):
+        raise ValueError(f'{t}: {t.slope_from_output}, from the output, is not the slope {t.slope}:'
+                         f' see what certify({t}) says')
+
+def _check_transfers(net):
+    for transfer in dict.fromkeys(layer.transfer for layer in net):
+        _check_slopes(transfer, transfer.formula, [transfer.slope], ['z'])
+        _check_slope_from_output(transfer)
+
+def _linear(net):
+    "The same shapes with no transfer function: a reader's own need not run for a shape"
+    if not isinstance(net, (list, tuple)): return net
+    return [replace(l, transfer=identity) if isinstance(l, Layer) else l for l in net]
+
+def _check_finite(net):
+    for i, layer in enumerate(net):
+        as_floats(layer.W, f'W of layer {i}'), as_floats(layer.b, f'b of layer {i}')
 
 def _checked_optimizer(optimizer, lr):
-    if optimizer is None: return sgd(lr)
-    if isinstance(optimizer, Optimizer): return optimizer
+    if optimizer is None: return sgd(0.5 if lr is None else lr)
+    if isinstance(optimizer, Optimizer) and lr is None: return optimizer
+    if isinstance(optimizer, Optimizer): raise ValueError(
+        f'lr is {lr}, and {optimizer} has a learning rate of its own: leave one of the two out')
     got = getattr(optimizer, '__name__', None) or repr(optimizer)   # no address of a function
     raise TypeError(f'optimizer must be a call of backprop_book.descent, such as adam(0.01), '
                     f'got {got}; a learning rate alone is lr')
@@ -1316,10 +1358,10 @@ def _checked_arguments(net, X, Y, loss, optimizer, lr):
     if not isinstance(loss, Loss): raise TypeError(
         f'loss must be a Loss, such as squared_error, got {type(loss).__name__}')
     optimizer = _checked_optimizer(optimizer, lr)
-    with np.errstate(all='ignore'): trace = forward(net, X)   # for the shapes
+    with np.errstate(all='ignore'): trace = forward(_linear(net), X)   # for the shapes
     _, Y = loss.check(np.zeros_like(trace.A[-1]), Y)
-    for transfer in dict.fromkeys(layer.transfer for layer in net):
-        _check_slopes(transfer, transfer.formula, [transfer.slope], ['z'])
+    _check_finite(net)
+    _check_transfers(net)
     _check_slopes(loss, *_loss_texts(loss, Y.shape[1]))
     return trace.A[0], Y, optimizer
 
@@ -1328,7 +1370,7 @@ def explain(net:list, # the layers, input side first
             X, # (n, n_in): one row, or a few
             Y, # targets, (n, n_out)
             loss=squared_error, # a `Loss`; only its formula and its slope are used
-            lr:float=0.5, # learning rate of `sgd`, where there is no other optimizer
+            lr:float=None, # learning rate of `sgd`, 0.5 if you do not say; not beside an optimizer
             optimizer=None, # one of backprop_book.descent: adam(0.01), ...
             updates:int=1, # how many; after the last comes one more forward pass
             biases:str='neuron', # or 'layer': one shared by a layer; 'frozen'; 'absent'

@@ -1,4 +1,4 @@
-"""The benchmark: the programs of the book and C do the same work; the results say what they should. No time is asserted."""
+"""The benchmark: the programs of the book and C do the same work; the results say what they should. Nothing is timed."""
 import dataclasses
 import importlib
 import json

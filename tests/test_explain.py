@@ -13,8 +13,9 @@ from conftest import LOSSES, TRANSFERS, sampled, targets_for
 
 from backprop_book.descent import adam, momentum, nesterov, rmsprop, sgd
 from backprop_book.explain import explain
-from backprop_book.loss import softmax_cross_entropy
+from backprop_book.loss import logistic_loss, logistic_loss_pm1, softmax_cross_entropy
 from backprop_book.network import Layer
+from backprop_book.transfer import Transfer
 
 mp = mpmath.mpf
 OPTIMIZERS = [sgd(0.3), momentum(0.2), nesterov(0.1, 0.5), rmsprop(0.01), adam(0.05)]
@@ -244,6 +245,56 @@ def test_a_pencil_rounds_at_each_step_and_shows_the_drift():
     drifted = [line for line in e.lines if line.drift()]
     assert drifted and all(line.drift() in str(e) for line in drifted)
     assert not any(line.drift() for line in explain(MAZUR, [[.05, .1]], [[.01, .99]], digits=3).lines)
+
+
+# ---- what the reader should mind
+def formats(e): return dict(text=str(e), html=e.html(), jupyter=e._repr_html_(), latex=e.latex(), markdown=e.markdown(), json=e.json(), repr=repr(e))
+
+
+@pytest.mark.parametrize('last', [1, 2, 3])
+@pytest.mark.parametrize('loss', [logistic_loss, logistic_loss_pm1, softmax_cross_entropy], ids=repr)
+def test_a_loss_of_logits_after_a_squashed_output_is_said_in_every_format(last, loss):
+    def net(k): return [Layer([[.1, .3], [.2, .4]], [0, 0], TRANSFERS[1]), Layer([[.5, .2], [.6, .1]], [0, 0], TRANSFERS[k])]
+    Y = [[1, -1]] if loss is logistic_loss_pm1 else [[1, 0]]
+    bad, good = explain(net(last), [[1, 0]], Y, loss), explain(net(0), [[1, 0]], Y, loss)
+    assert len(bad.remarks) == 1 and str(TRANSFERS[last]) in bad.remarks[0] and 'identity' in bad.remarks[0] and not good.remarks
+    for (form, said), silent in zip(formats(bad).items(), formats(good).values()):
+        assert 'Mind:' in said and 'make the last transfer function identity' in said, form
+        assert 'Mind:' not in silent and (form == 'repr' or 'takes logits' in silent or form == 'json'), form
+    assert not explain(net(last), [[1, 0]], Y).remarks   # squared error takes what comes
+
+
+# ---- what is refused
+def refused(kind, words, *args, **settings):
+    "The error must be of that kind, one sentence, and hold each of the words"
+    with pytest.raises(kind) as caught: explain(*args, **settings)
+    said = str(caught.value)
+    assert not [word for word in words if word not in said] and '\n' not in said and len(said) < 500, said
+
+
+POST_X, POST_Y = [[.05, .1]], [[.01, .99]]
+
+
+def test_a_slope_from_the_output_that_is_another_is_refused():
+    wrong = Transfer('wrong', 'tanh(z)', '1 - tanh(z)**2', np.tanh, np.tanh, '1 - a', np.tanh)
+    refused(ValueError, ['wrong', '1 - a', 'certify'], [Layer([[1.]], [0.], wrong)], [[1]], [[1]])
+
+
+def test_only_formulas_are_run():
+    def never(z): raise AssertionError('a reader\'s own function was called')
+    own = Transfer('own', 'z**3', '3*z**2', never, never)
+    assert explain([Layer([[2.]], [1.], own)], [[1]], [[1]])['a_o1'].value == 27
+
+
+def test_numbers_that_are_none_are_refused():
+    for x in (np.nan, np.inf):
+        refused(ValueError, ['W of layer 0', 'finite'], [Layer([[x]], [0.], TRANSFERS[1])], [[1]], [[1]])
+        refused(ValueError, ['b of layer 0', 'finite'], [Layer([[1.]], [x], TRANSFERS[1])], [[1]], [[1]])
+
+
+def test_a_learning_rate_beside_an_optimizer_is_refused():
+    refused(ValueError, ['lr is 0.5', 'adam(0.1', 'leave one'], MAZUR, POST_X, POST_Y, lr=0.5, optimizer=adam(0.1))
+    assert explain(MAZUR, POST_X, POST_Y).settings['optimizer'] == 'sgd(0.5)'
 
 
 # ---- files

@@ -12,7 +12,7 @@ from conftest import LOSSES, OUT_OF_RANGE, PAIR, TRANSFERS, case, clipped, probl
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from backprop_book import descent
+from backprop_book import descent, written_out
 from backprop_book.descent import (
     Optimizer,
     TrainingDiverged,
@@ -285,6 +285,38 @@ except descent.TrainingInterrupted as e: print(len(e.history) == e.epoch + 1, le
     assert out == 'True 1\n', err
 
 
+def test_ctrl_c_that_a_compiler_swallows_is_noticed_and_nothing_is_lost(monkeypatch):
+    "As numba does in callbacks; afterwards Ctrl-C is what it was"
+    net, X, Y, loss = case([2, 2], [tanh], squared_error, 4)
+    def swallow(*args):
+        try: signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt: pass
+    def torn(*args):
+        try: signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt: raise AttributeError('half a module') from None
+    for code in (swallow, torn):
+        monkeypatch.setattr(written_out, '_function', lambda source, compiled: code)
+        with pytest.raises(descent.TrainingInterrupted) as caught: train(net, X, Y, loss, .1, 5, compiled=False)
+        assert len(caught.value.history) == 1 and (parameters(caught.value.net) == parameters(net)).all()
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    monkeypatch.undo()
+    assert len(train(net, X, Y, loss, .1, 5, compiled=False)[1]) == 6
+
+
+def test_ctrl_c_during_an_import_waits_for_its_end():
+    "A module that is half imported would stay so"
+    done = []
+    with pytest.raises(KeyboardInterrupt):
+        with written_out.interrupts_noticed(held=True):
+            signal.raise_signal(signal.SIGINT)
+            done.append('imported')
+    assert done and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    with pytest.raises(ImportError):
+        with written_out.interrupts_noticed(held=True): raise ImportError('none')
+    with pytest.raises(KeyboardInterrupt):
+        with written_out.interrupts_noticed(): signal.raise_signal(signal.SIGINT)
+
+
 @settings(max_examples=15)
 @given(problems(max_layers=3, losses=[*LOSSES, HUBER]))
 def test_every_printed_line_is_a_line_of_explain(problem):
@@ -338,9 +370,9 @@ def test_a_formula_that_does_not_fit_its_function_is_refused():
         with pytest.raises(ValueError, match='wrong cannot be written out.*certify.*backprop_book.tape.train'): train(net, X, Y, loss, 0.1, 1)
 
 
-def test_a_function_that_python_lacks_is_refused():
+def test_a_function_that_no_formula_may_hold_is_refused():
     bessel = Transfer('bessel', 'besselj(0, z)', '-besselj(1, z)', np.cos, np.sin)
-    with pytest.raises(ValueError, match='bessel cannot be written out: besselj.* cannot be written in Python; backprop_book.tape.train'):
+    with pytest.raises(ValueError, match='besselj.* cannot be read: it holds besselj'):
         write([Layer([[1.]], [0.], bessel)], squared_error, 0.1)
 
 

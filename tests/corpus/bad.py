@@ -106,7 +106,8 @@ def bad_call(i):
 
 
 def in_words(error):
-    "Whether an error says in words of its own what came and what was expected"
+    "Whether an error says in words of its own what came and what was expected, or quotes what the caller's code raised"
+    if re.match('(loss|grad) raised .*it was called with', str(error), re.S): return isinstance(error, ValueError)
     return isinstance(error, (ValueError, TypeError)) and len(str(error)) > 15 and not INTERNAL.search(str(error))
 
 

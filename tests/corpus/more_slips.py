@@ -341,7 +341,7 @@ def decay_forgotten(W, b, X, Y):
 
 
 @slip('the decay has the wrong sign',
-      [('all', None), ('W', None)], 'decay.*(sign|minus)|(sign|minus).*decay|decay = -', [3, 4, 2],
+      [('all', None), ('W', None)], 'decay.*(sign|minus|subtracted)|(sign|minus).*decay', [3, 4, 2],
       [sigmoid, identity], loss=softmax_cross_entropy, rows=5, decay=0.1)
 def decay_with_a_minus(W, b, X, Y):
     reg = 0.1
