@@ -3,6 +3,11 @@
 # %% auto #0
 __all__ = ['EXAMPLE', 'LIMITS', 'Bad', 'read_transfer', 'read_loss', 'read_optimizer', 'main']
 
+# %% ../nbs/17_command.ipynb #a1c0de01
+if __name__ == '__main__' and __package__:   # as a command: Ctrl-C is quiet during the imports, too
+    import signal
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 # %% ../nbs/17_command.ipynb #5bc0d7fd
 import argparse
 import json
@@ -24,7 +29,7 @@ from . import transfer as transfers
 from .check import as_floats, as_numpy
 from .explain import SCHEMA, explain
 from .files import write_text
-from .network import Layer
+from .network import Layer, squashed_twice
 from .places import deepest, key_lines, line_of, most_points, twice
 from .transfer import Transfer, read_formula
 from .words import meant, nearest
@@ -448,6 +453,8 @@ def _explain(args):
     try: told = explain(net, X, Y, **settings)
     except (ValueError, TypeError, ArithmeticError) as e:
         raise file.bad(_from_1(e), *_blame(net, X, Y, settings, _from_1(e))) from None
+    remark = squashed_twice(net, settings.get('loss', losses.squared_error))
+    if remark: warnings.warn(remark, stacklevel=1)
     _put(args, dict(text=told.__str__, markdown=told.markdown, latex=told.latex, html=told.html,
                     json=told.json))
 
@@ -478,10 +485,11 @@ def _sheet(file, said, *at):
     except (ValueError, TypeError, ArithmeticError) as e:
         raise file.bad(str(e), *at, *_sheet_blame(settings, str(e))) from None
 
-def _sheet_blame(settings, said):
+def _sheet_blame(settings, said, seconds=1):
     "The key without which the sheet is not refused in these words"
+    end = time.monotonic() + seconds
     for key in settings:
-        if key == 'seed': continue
+        if key == 'seed' or time.monotonic() > end: continue
         try: worksheet(**{k: v for k, v in settings.items() if k != key})
         except (ValueError, TypeError, ArithmeticError) as e:
             if str(e) == said: continue
@@ -504,28 +512,28 @@ def _answers(file):
     if not isinstance(answers, dict): raise file.bad('answers must be a table', 'answers')
     return said, answers
 
-def _same(a, b): return str(a) == str(b)
+def _comparable(sheet, key):
+    "A setting of a sheet, for comparison: places by the names of their boxes"
+    return str([*sheet.blanks] if key == 'blanks' else sheet.settings[key])
 
-def _set_by(file, args, said):
-    "The sheet to mark: the teacher's, if there are options; then a file that says otherwise is refused"
+def _sheet_to_mark(file, args, said):
+    "The teacher's sheet, if there are options; `Bad` if the file says that it answers another one"
     options = _said(args, (*_SHEET, 'seed'))
-    if not options and 'seed' not in said: raise file.bad(
+    if not options and 'seed' not in said or 'seed' not in {**said, **options}: raise file.bad(
         'it does not say which sheet it answers: give --seed, and what else worksheet was given')
     if not options: return _sheet(file, said, 'sheet')
-    if 'seed' not in options: raise Bad('to say which sheet was set, say --seed, too')
-    sheet = _sheet(_Options(), options)
-    theirs = _sheet(file, {**said, 'seed': said.get('seed', args.seed)}, 'sheet')
-    for key in said:
-        if key != 'hints' and not _same(getattr(theirs, key, theirs.settings.get(key)), 
-                                        getattr(sheet, key, sheet.settings.get(key))):
-            raise file.bad(f'its sheet has another {key} than the one that you set with your '
-                           'options: those are no answers to yours', 'sheet', key)
-    return sheet
+    seed = dict(seed=said.get('seed', options.get('seed')))
+    ours, theirs = _sheet(_Options(), {**seed, **options}), _sheet(file, {**seed, **said}, 'sheet')
+    for key in ('seed', 'widths', 'transfer', 'rows', 'loss', 'lr', 'biases', 'digits', 'names', 'blanks'):
+        if key in said and _comparable(ours, key) != _comparable(theirs, key): raise file.bad(
+            f'{key}: the file answers another sheet than the one that the options say: options decide, '
+            'and what they leave out has its usual value', 'sheet', key)
+    return ours
 
 def _mark(args):
     file = _File(args.file)
     said, answers = _answers(file)
-    sheet, bad = _set_by(file, args, said), []
+    sheet, bad = _sheet_to_mark(file, args, said), []
     at = ('answers',)*('answers' in file.data)
     for box, answer in answers.items():
         try: read_answers(sheet, {box: answer})
@@ -567,7 +575,8 @@ them itself: the transfer function of the last layer is identity then.
 
 a file: --example prints one that explains its keys. A number is taken as the decimal
 that it is written as: 0.05 is 1/20. FILE may be -, the standard input. At most
-{LIMITS['bytes']:,} bytes, {LIMITS['keys']:,} keys, {LIMITS['layers']} layers and {LIMITS['brackets']} brackets one inside the other are read.'''
+{LIMITS['bytes']:,} bytes, {LIMITS['keys']:,} keys, {LIMITS['layers']} layers and
+{LIMITS['brackets']} brackets one inside the other are read.'''
 
 _WORKSHEET = 'An exercise sheet and its key. Seed and options make the sheet: the same, everywhere.'
 _WORKSHEET_MORE = '''examples:
@@ -744,4 +753,6 @@ def main(argv=None): # the arguments; None takes those of the command line
     return 2
 
 # %% ../nbs/17_command.ipynb #226f0db3
-if __name__ == '__main__' and __package__: sys.exit(main())   # as a command; not in a notebook
+if __name__ == '__main__' and __package__:   # as a command; not in a notebook
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    sys.exit(main())

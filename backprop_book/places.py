@@ -15,7 +15,7 @@ _SCALAR = re.compile(r'[^,\[\]{}\n#"\']+')  # a number, a date, true
 _ASIDE = (r'"""(?:\\.|[^\\])*?(?:"{3,5}|\\?\Z)|\'\'\'.*?(?:\'{3,5}|\Z)'  # texts, closed or not, and remarks
           r'|"(?:\\.|[^"\\\n])*+"?|\'[^\'\n]*+\'?|#[^\n]*')
 _BRACKET = re.compile(rf'[\[\]{{}}]|{_ASIDE}', re.S)
-_POINTS = re.compile(r'(?<![\w-])(?:(?:[\w-]++|"(?:\\.|[^"\\\n])*+"|\'[^\'\n]*+\')[ \t]*+\.[ \t]*+)++|' + _ASIDE, re.S)
+_POINTS = re.compile(r'(?<![\w-])(?:(?:[\w-]++|"(?:\\.|[^"\\\n])*+"|\'[^\'\n]*+\')[ \t]*+(\.)[ \t]*+)++|' + _ASIDE, re.S)
 
 
 class _Lost(Exception): "Here stands something else than expected"
@@ -32,7 +32,7 @@ def deepest(text:str): # TOML or JSON
 
 def most_points(text:str): # TOML
     "How many points stand in the key that has the most"
-    return max((found[0].count('.') for found in _POINTS.finditer(text) if found[0].rstrip()[-1:] == '.'), default=0)
+    return max((found[0].count('.') for found in _POINTS.finditer(text) if found[1]), default=0)
 
 
 class _Reader:
