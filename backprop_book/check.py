@@ -4,10 +4,15 @@
 __all__ = ['Table', 'as_floats', 'as_numpy', 'numeric_grad', 'assert_grad']
 
 # %% ../nbs/01_derivatives.ipynb #c2c2da0b
+import math
 import re
 from dataclasses import dataclass
+from numbers import Integral, Real
 
 import numpy as np
+
+from .arguments import refuse_mask
+from .formula import read_formula
 
 # %% ../nbs/01_derivatives.ipynb #20f40e2b
 def _is_float(value): return isinstance(value, (float, np.floating))
@@ -52,6 +57,7 @@ def _floats(x):
 def as_floats(x, # numbers: a list or array of any shape
               name:str='x'): # what an error calls them
     "`x` as a float array; TypeError if not real numbers, ValueError if ragged, NaN or infinite"
+    if type(x) is not np.ndarray: refuse_mask(x, name)
     try: x = _floats(x)
     except ValueError: raise ValueError(f'{name} is ragged: make its rows equally long') from None
     if x.dtype.kind != 'f':
@@ -64,18 +70,36 @@ def as_floats(x, # numbers: a list or array of any shape
 def _entry(name, index): return f'{name}{[int(i) for i in index]}' if len(index) else name
 
 # %% ../nbs/01_derivatives.ipynb #c9e340d8
-def as_numpy(expr, # SymPy expression
-             *symbols): # its symbols, in the order of the function's arguments
-    "`expr` as a NumPy function, constants spread over its arguments; ValueError for other symbols"
+_erf = np.vectorize(math.erf, otypes=[float])
+
+def _expression(expr, symbols):
+    "Text, a number or a SymPy expression as the last of these, in `symbols`"
     import sympy as sp  # here, so that a network can run where SymPy is never loaded
-    expr = sp.sympify(expr)
+    if isinstance(expr, str):
+        read = read_formula(expr, *(s.name for s in symbols))
+        return read.xreplace({sp.Symbol(s.name, real=True): s for s in symbols})
+    if isinstance(expr, sp.Basic): return expr
+    if isinstance(expr, Real): return sp.Integer(expr) if isinstance(expr, Integral) else sp.Float(float(expr))
+    raise TypeError(f'expr must be text, a number or a SymPy expression, got {type(expr).__name__}')
+
+def as_numpy(expr, # a SymPy expression, or its text
+             *symbols): # its symbols or their names, in the order of the function's arguments
+    "`expr` as a NumPy function, constants spread over its arguments; ValueError for other symbols"
+    import sympy as sp
+    named = {s.name: s for s in getattr(expr, 'free_symbols', ())}
+    symbols = [named.get(s, sp.Symbol(s, real=True)) if isinstance(s, str) else s for s in symbols]
+    for s in symbols:
+        if not isinstance(s, sp.Symbol): raise TypeError(
+            f'symbols must be SymPy symbols or their names, got {type(s).__name__}')
+    expr = _expression(expr, symbols)
     missing = ', '.join(sorted({str(s) for s in expr.free_symbols} - {str(s) for s in symbols}))
     if missing: raise ValueError(f'the expression also holds {missing}: make it an argument')
-    f = sp.lambdify(symbols, expr, 'numpy')
+    f = sp.lambdify(symbols, expr, [{'erf': _erf}, 'numpy'])
     def call(*args):
         args = [_floats(a) for a in args]
         dtype = np.result_type(*args) if args else float # float32 stays float32
-        return f(*args) + np.zeros(np.broadcast_shapes(*map(np.shape, args)), dtype)
+        filled = f(*args) + np.zeros(np.broadcast_shapes(*map(np.shape, args)), dtype)
+        return filled.astype(dtype, copy=False)
     return call
 
 # %% ../nbs/01_derivatives.ipynb #8adb2275
@@ -110,6 +134,7 @@ def assert_grad(f, # array -> number
                 h:float=1e-5, # step of the difference quotient
                 atol:float=1e-9): # a gap that passes: 30 times the quotient's error where f is 1
     "The relative error of `grad`; AssertionError if above `rtol` or NaN, or if the shape is wrong"
+    refuse_mask(grad, 'grad')
     numeric, grad = numeric_grad(f, x, h), np.asarray(grad)
     if numeric.size == 0: raise ValueError('x is empty: there is no slope to check')
     if grad.shape != numeric.shape:

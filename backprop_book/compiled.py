@@ -26,6 +26,7 @@ from backprop_book.written_out import (
     _train,
     _unpacked,
     _widths,
+    interrupts_noticed,
 )
 
 # %% ../nbs/18_one_compiled_loop.ipynb #91b6f4f4
@@ -103,7 +104,8 @@ def _written_loops(shape, loss, safe, rule, numbers, whole):
 
 # %% ../nbs/18_one_compiled_loop.ipynb #7d63050b
 def _numba_and_scipy():
-    try: import scipy.linalg.cython_blas
+    try:
+        with interrupts_noticed(held=True): import scipy.linalg.cython_blas    # noqa: F401
     except ImportError: raise ImportError('compiled.train needs numba and SciPy: '
                                           'pip install "backprop_book[fast]"') from None
     return _numba(True)
@@ -125,10 +127,10 @@ def train(net:list, # the layers, input side first: of any size, but made for na
           loss, # a `Loss`
           optimizer, # an `Optimizer`, or a number: the learning rate of `sgd`
           epochs:int, # how often every row is used
-          batch_size:int=None, # rows a step, 1 to n; None for all of them, in their order
+          batch_size:int|None=None, # rows a step, 1 to n; None for all of them, in their order
           rng=None, # Generator or RandomState to shuffle with
           shuffle:bool=True, # a new order of rows every epoch, or always that of X
-          progress:bool=None): # a bar: always, never, or (None) once a run has lasted two seconds
+          progress:bool|None=None): # a bar: always, never, or (None) once a run has lasted two seconds
     """What `descent.train` returns and raises, compiled by numba; ImportError without it or SciPy.
 
     A network that is not free (`is_free`) is trained as `descent.train` does it."""

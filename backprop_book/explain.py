@@ -27,6 +27,7 @@ from sympy.printing.str import StrPrinter
 from .check import as_floats
 from .descent import Optimizer, sgd
 from .files import write_text
+from .formula import as_mpmath, as_written
 from .loss import Loss, softmax_cross_entropy, squared_error
 from .network import Layer, forward, squashed_twice
 from .transfer import Transfer, identity, read_formula
@@ -107,40 +108,13 @@ def _finite(value, exact, say):
     raise ValueError(f'{say()} is too large or too small to write: '
                      'make the inputs, the weights or the learning rate smaller')
 
-def _far(x, bits=64): return mpmath.mag(x) > bits   # beyond 1e19, where exp(-x) is 0 to any digit
-
-def _exp(x):
-    "exp, which would work for hours on exp(1e300)"
-    return mpmath.exp(x) if not _far(x) else mpmath.inf if x > 0 else mpmath.mpf(0)
-
-def _sinh(x): return mpmath.sinh(x) if not _far(x) else x*mpmath.inf
-def _cosh(x): return mpmath.cosh(x) if not _far(x) else mpmath.inf
-def _tanh(x): return mpmath.tanh(x) if not _far(x) else mpmath.sign(x)
-def _power(x, y): return mpmath.power(x, y) if not _far(y) else _exp(y*mpmath.log(x))
-
-def _turning(f):
-    "sine and its like, which need as many digits as their argument has"
-    def call(x):
-        if _far(x, 10_000): raise OverflowError
-        return f(x)
-    return call
-
-_ENDING = dict(exp=_exp, sinh=_sinh, cosh=_cosh, tanh=_tanh, power_=_power,
-               **{f: _turning(getattr(mpmath, f)) for f in ('sin', 'cos', 'tan')})
-
-def _in_mpmath(symbols, expr):
-    "A SymPy expression as a function of mpmath's numbers that ends, whatever they are"
-    power = sp.Function('power_')
-    expr = expr.replace(lambda e: e.is_Pow and not e.exp.is_number, lambda e: power(*e.args))
-    return sp.lambdify(symbols, expr, [_ENDING, 'mpmath'])
-
 _read = functools.lru_cache(read_formula)
 
 @functools.lru_cache
 def _compiled(text, names, exact):
     expr, symbols = _read(text, *names), [sp.Symbol(n, real=True) for n in names]
     def put_in(*xs): return expr.xreplace(dict(zip(symbols, xs)))
-    return put_in if exact else _in_mpmath(symbols, expr)
+    return put_in if exact else as_mpmath(expr, *symbols)
 
 def _function(text, names, exact, whose):
     "A formula as a function of fractions, or of mpmath's numbers"
@@ -573,7 +547,7 @@ def _letters(w, j, r):
 def _loss_formula(w, text, letters):
     "Of the loss; the outputs of softmax in their order, where SymPy would sort o10 before o2"
     if w.loss is not softmax_cross_entropy: return _read(text, *letters)
-    return sp.parse_expr(text, {x: sp.Symbol(x, real=True) for x in letters}, evaluate=False)
+    return as_written(text, *letters)
 
 def _tell_part(w, r, j):
     "What an output adds to the loss, or what a row does (`j` None)"
@@ -681,7 +655,7 @@ def _tell_move(w, rules, numbers, before, l, field, index, at, what, name):
         past = before[l, field][k][index] if before and k in rules else sp.Integer(0)
         takes[k] = of(k, old), past
     for made, text in rules.items():
-        expr = sp.parse_expr(text, {k: sp.Symbol(k, real=True) for k in takes}, evaluate=False)
+        expr = as_written(text, *takes)
         values = [q.moved[l, field][made][index] for q in (w.p, w.full)]
         result = (new if made == 'p' else of(made, new), *values)
         w.say(made, (l, None, at), f'layer {l+1}, {what}', result, expr,
@@ -1372,7 +1346,7 @@ def _check_slopes(f, formula, slopes, letters):
     expr = _read(formula, *letters)
     symbols = [sp.Symbol(n, real=True) for n in letters]
     for symbol, slope in zip(symbols, slopes):
-        true, said = [_in_mpmath(symbols, e)
+        true, said = [as_mpmath(e, *symbols)
                       for e in (expr.diff(symbol), _read(slope, *letters))]
         if any(_differ(true, said, *point) for point in _points(len(letters))): raise ValueError(
             f'{f}: {slope} is not the slope of {formula} in {symbol}: see what certify({f}) says')

@@ -12,27 +12,31 @@ from functools import lru_cache, partial
 
 import numpy as np
 
+from .arguments import count, function, shown
+from .arguments import text as as_text
 from backprop_book.descent import (
     _bar,
     _batches,
-    _count,
     _diverged,
     _finite,
     _interrupted,
-    _optimizer,
     _training_data,
+    as_optimizer,
     optimizer_step,
     sgd,
 )
 from .descent import train as train_layer_by_layer
-from .loss import Loss, squared_error
-from .network import _check_net, forward, is_free, parameters, with_parameters
+from .loss import Loss, check_loss, squared_error
+from .network import check_net, forward, is_free, parameters, with_parameters
 from .transfer import GRID, identity
 
 # %% ../nbs/14_a_step_as_a_list.ipynb #13b59d8c
 def layer_views(vector, # every parameter, or the slope in each, in the order of `parameters`
                 net:list): # whose shapes to use
     "[W; b] of each layer, (n_in + 1, n_out), as views of `vector`; ValueError for another length"
+    check_net(net)
+    if not isinstance(vector, np.ndarray) or vector.dtype.kind != 'f': raise TypeError(
+        f'vector must be an array of floats, such as parameters(net), got {shown(vector)}')
     ends = np.cumsum([layer.W.size + layer.b.size for layer in net])
     if vector.shape != (ends[-1],):
         raise ValueError(f'vector has shape {vector.shape}, expected ({ends[-1]},)')
@@ -45,6 +49,7 @@ class Call(partial):
     def __new__(cls, text:str, # how it reads
                 f:Callable, # a NumPy function, or an array's own `dot`
                 *args, out=None): # arrays, the one to fill last, or by name
+        as_text(text, 'text'), function(f, 'f', 'np.add')
         call = super().__new__(cls, f, *args, **({} if out is None else dict(out=out)))
         call.text = text
         return call
@@ -73,6 +78,9 @@ def _read(text, arrays):
 def spell(text:str, # 'out = f(a, b)': a NumPy function, names of arrays, numbers
           arrays:dict): # name -> array
     "The `Call` that does what `text` says, in the array on the left; ValueError if it cannot"
+    as_text(text, 'text')
+    if not isinstance(arrays, dict): raise TypeError(
+        f"arrays must be a dict, as in dict(a=np.zeros(3)), got {shown(arrays)}")
     out, f, names = _read(text, arrays)
     args = [_operand(name, arrays, out.dtype) for name in names]
     if f == 'dot': return Call(text, args[0].dot, args[1], out)
@@ -155,8 +163,8 @@ def _matrices(net, p, g):
 
 def _check_tape(net, loss):
     "Refuse what is no network, layers of several dtypes, and what is no loss"
-    _check_net(net)
-    if not isinstance(loss, Loss): raise TypeError(f'loss must be a Loss, got {loss!r}')
+    check_net(net)
+    check_loss(loss)
     if not is_free(net):
         raise ValueError('the list moves every number by itself, and some of this network are '
                          'shared or fixed: give record free(net), or train it by train')
@@ -213,11 +221,16 @@ def record(net:list, # the layers, input side first
            rows:int, # so many at once
            p=None, # the vector of parameters to work on; None makes one from `net`
            g=None, # the vector for the gradient; None makes one
-           of:int=None, # rows in the batch, where these are a part of it
+           of:int|None=None, # rows in the batch, where these are a part of it
            like=None): # a `Tape` for as many rows, whose arrays to share; None makes new ones
     "A step of `net` on a batch as a list of calls; ValueError, TypeError"
     _check_tape(net, loss)
-    rows, p = _count(rows, 'rows', 1), parameters(net) if p is None else p
+    rows, p = count(rows, 'rows', 1), parameters(net) if p is None else p
+    for vector in (p, g):
+        if vector is not None: layer_views(vector, net)    # refuses what does not fit
+    of = rows if of is None else count(of, 'of', rows)
+    if like is not None and not (isinstance(like, Tape) and len(like.X) == rows): raise TypeError(
+        f'like must be a Tape for {rows} rows, as record returns it, or None, got {shown(like)}')
     g = np.zeros_like(p) if g is None else g
     arrays = (like.arrays if like else _workspace(net, rows)) | _matrices(net, p, g)
     forward, backward = [], []
@@ -225,7 +238,7 @@ def record(net:list, # the layers, input side first
         ahead, back = _layer(i, layer.transfer, arrays)
         forward, backward = forward + ahead, back + backward
     a = f'A{len(net)}'
-    last, first, total = _end(loss, a, arrays, of or rows)
+    last, first, total = _end(loss, a, arrays, of)
     X, Y, A = (arrays[name].T for name in ('H0', 'Y', a))
     return Tape(X, Y, A, forward + last, first + backward, total, p, g, arrays)
 
@@ -345,15 +358,15 @@ def train(net:list, # the layers, input side first, all of one dtype
           loss, # a `Loss`
           optimizer, # an `Optimizer`, or a number: the learning rate of `sgd`
           epochs:int, # how often every row is used
-          batch_size:int=None, # rows a step, 1 to n; None for all of them, in their order
+          batch_size:int|None=None, # rows a step, 1 to n; None for all of them, in their order
           rng=None, # Generator or RandomState to shuffle with
           shuffle:bool=True, # a new order of rows every epoch, or always that of X
-          progress:bool=None): # a bar: always, never, or (None) once a run has lasted two seconds
+          progress:bool|None=None): # a bar: always, never, or (None) once a run has lasted two seconds
     """`descent.train` from lists of NumPy calls: the same network, losses and errors, sooner.
 
     A network that is not free (`is_free`) is trained by `descent.train` itself."""
-    optimizer, epochs = _optimizer(optimizer), _count(epochs, 'epochs', 0)
-    _check_net(net)
+    optimizer, epochs = as_optimizer(optimizer), count(epochs, 'epochs', 0)
+    check_net(net)
     if not is_free(net):
         return train_layer_by_layer(net, X, Y, loss, optimizer, epochs, batch_size, rng, shuffle,
                                     progress)

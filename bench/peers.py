@@ -12,6 +12,7 @@ if you find a faster way, it belongs here. The limits at the end do the work's b
 """
 import ctypes
 import hashlib
+import importlib
 import subprocess
 import tempfile
 from functools import partial
@@ -202,7 +203,7 @@ def tape(work):
 def written_out(work, compiled=False):
     "Chapter 15's `train`, in plain Python"
     from backprop_book import written_out
-    if compiled: import numba  # noqa: F401, for its ImportError
+    if compiled: importlib.import_module('numba')  # for its ImportError
     if sum(W.size + b.size for W, b in work.params) > 60:
         raise CannotDo('more than 60 parameters are not written out')
     return _book(written_out.train, work, compiled=compiled)

@@ -1,4 +1,4 @@
-"""What the site needs beyond Jupyter Book: MathJax from this machine, nbdev's directives understood, results never stale.
+"""What the site needs beyond Jupyter Book: MathJax from here, nbdev's directives understood, results never stale.
 
 Jupyter Book loads it as a local extension (`_config.yml`)."""
 import hashlib
@@ -13,7 +13,8 @@ from docutils import nodes
 ROOT = Path(__file__).parent.parent
 MATHJAX = Path(sysconfig.get_path('purelib'))/'sphinx-mathjax-offline'/'static'/'mathjax'
 # the part of MathJax 3.2.2 that pages ask for: TeX in, CHTML out, its fonts, and the reader's accessibility menu
-MATHJAX_PARTS = ['tex-mml-chtml.js', 'output/chtml/fonts', 'input/tex/extensions', 'a11y', 'sre/mathmaps/base.json', 'sre/mathmaps/en.json']
+MATHJAX_PARTS = ['tex-mml-chtml.js', 'output/chtml/fonts', 'input/tex/extensions', 'a11y',
+                 'sre/mathmaps/base.json', 'sre/mathmaps/en.json']
 
 
 def behind_cells():
@@ -41,7 +42,7 @@ def own_style(app, config):
 
 
 def ship_mathjax(app):
-    "Put MathJax beside the pages; its files are not loaded on every page, as those under `_static` of the source would be"
+    "Put MathJax beside the pages; unlike those under `_static` of the source, its files are not loaded on every page"
     for part in MATHJAX_PARTS:
         source, target = MATHJAX/part, Path(app.outdir)/'_static'/'mathjax'/part
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -50,7 +51,7 @@ def ship_mathjax(app):
 
 
 def ship_cell_style(app):
-    "Put MyST-NB's style sheet in place before pages name its checksum, so that a first and a second build write the same"
+    "Put MyST-NB's style sheet in place before pages name its checksum: a second build then writes the same"
     for name, _ in app.registry.css_files:
         if name.startswith('mystnb.'):
             style = Path(app.outdir)/'_static'/name
@@ -70,7 +71,8 @@ def read_directives(app, doctree):
             if not directives: break
             for directive in directives:
                 if directive[0] == 'default_exp': module = directive[1]
-            if code: block.replace_self(nodes.literal_block(code, code, **{k: v for k, v in block.attributes.items() if v}))
+            attributes = {key: value for key, value in block.attributes.items() if value}
+            if code: block.replace_self(nodes.literal_block(code, code, **attributes))
             if ['export'] in directives: cell.append(exported_to(module))
             if not code or ['hide'] in directives: cell.parent.remove(cell)
             break
@@ -97,7 +99,8 @@ def describe_arguments(app, what, name, obj, options, lines):
     if what not in ('function', 'class', 'method') or not callable(obj): return
     try: comments = docments(obj, args_kwargs=True, returns=False)
     except (TypeError, ValueError, OSError): return
-    said = [f':param {arg.lstrip("*")}: {marked_up(" ".join(comment.split()))}' for arg, comment in comments.items() if comment and arg != 'self']
+    said = [f':param {arg.lstrip("*")}: {marked_up(" ".join(comment.split()))}'
+            for arg, comment in comments.items() if comment and arg != 'self']
     if said: lines += ['', *said, '']
 
 

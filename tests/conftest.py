@@ -1,4 +1,4 @@
-"""What the tests share: random networks, losses and batches that fit each other; a browser; samples of what takes long."""
+"""What the tests share: random networks, losses and batches that fit each other; a browser; samples."""
 import functools
 import os
 import sys
@@ -69,11 +69,13 @@ TRANSFERS = [identity, sigmoid, tanh, relu, leaky_relu(0.1), softplus, fold(0.2)
 LOSSES = [squared_error, logistic_loss, logistic_loss_pm1, softmax_cross_entropy]
 PAIR = Loss('pair', '(a1*a2 - y1)**2/2 + (a1 - y2)**2/2', ('(a1*a2 - y1)*a2 + a1 - y2', '(a1*a2 - y1)*a1'),
             lambda A, Y: np.column_stack([(A[:, 0]*A[:, 1] - Y[:, 0])**2/2, (A[:, 0] - Y[:, 1])**2/2]),
-            lambda A, Y: np.column_stack([(A[:, 0]*A[:, 1] - Y[:, 0])*A[:, 1] + A[:, 0] - Y[:, 1], (A[:, 0]*A[:, 1] - Y[:, 0])*A[:, 0]]),
+            lambda A, Y: np.column_stack([(A[:, 0]*A[:, 1] - Y[:, 0])*A[:, 1] + A[:, 0] - Y[:, 1],
+                                          (A[:, 0]*A[:, 1] - Y[:, 0])*A[:, 0]]),
             targets=((0.5, 1.), (-1., 0.)))
 # a loss that is NaN where its slope is finite, as on the second row of OUT_OF_RANGE, which a first step makes negative
 POISSON = Loss('poisson', 'a - y*log(a)', '1 - y/a', lambda A, Y: A - Y*np.log(A), lambda A, Y: 1 - Y/A)
-OUT_OF_RANGE = [Layer([[1.]], [.1], identity)], np.array([[.1], [.1], [2.3], [.9]]), np.array([[0.], [0.], [2.], [3.]]), POISSON, 0.5
+OUT_OF_RANGE = ([Layer([[1.]], [.1], identity)], np.array([[.1], [.1], [2.3], [.9]]),
+                np.array([[0.], [0.], [2.], [3.]]), POISSON, 0.5)
 
 
 def clipped(lr):
@@ -95,7 +97,8 @@ def targets_for(loss, shape, rng):
 def case(widths, transfers, loss, n, seed=0, dtype=float, scale=1):
     "A network with normal weights and biases, rows, targets, and the loss"
     rng = np.random.default_rng(seed)
-    net = [Layer(scale*rng.normal(size=(i, o)).astype(dtype), rng.normal(size=o), t) for i, o, t in zip(widths, widths[1:], transfers)]
+    net = [Layer(scale*rng.normal(size=(i, o)).astype(dtype), rng.normal(size=o), t)
+           for i, o, t in zip(widths, widths[1:], transfers)]
     return net, rng.normal(size=(n, widths[0])), targets_for(loss, (n, widths[-1]), rng), loss
 
 
@@ -108,7 +111,8 @@ def problems(draw, max_layers=5, transfers=TRANSFERS, losses=LOSSES):
     if loss is softmax_cross_entropy: widths[-1] = max(2, widths[-1])  # shares of one class say nothing
     chosen = draw(st.lists(st.sampled_from(transfers), min_size=n_layers, max_size=n_layers))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    net = [Layer(rng.normal(0, 1/np.sqrt(i), (i, o)), rng.normal(0, 0.5, o), t) for i, o, t in zip(widths, widths[1:], chosen)]
+    net = [Layer(rng.normal(0, 1/np.sqrt(i), (i, o)), rng.normal(0, 0.5, o), t)
+           for i, o, t in zip(widths, widths[1:], chosen)]
     X = rng.normal(size=(n, widths[0]))
     return net, X, targets_for(loss, (n, widths[-1]), rng), loss
 

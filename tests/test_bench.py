@@ -1,4 +1,4 @@
-"""The benchmark: the programs of the book and C do the same work, the others are compared when they are timed; the results say what they should. No time is asserted."""
+"""The benchmark: the programs of the book and C do the same work; the results say what they should. Nothing is timed."""
 import dataclasses
 import importlib
 import json
@@ -113,7 +113,8 @@ def test_the_results_follow_their_schema(results):
     keys = dict(runs={'work', 'threads', 'peer', 'times', *times}, limits={'work', 'threads', 'peer', 'times', *times},
                 ratios={'work', 'threads', 'peer', 'over', 'median', 'low', 'high'}, widths={'width', 'peer', *times},
                 depths={'depth', 'peer', *times}, cold={'work', 'peer', 'seconds', 'low', 'high'},
-                ladder={'work', 'name', 'gain', *times}, sizes={'work', 'widths', 'rows', 'batch', 'epochs', 'steps', 'dtype'},
+                ladder={'work', 'name', 'gain', *times},
+                sizes={'work', 'widths', 'rows', 'batch', 'epochs', 'steps', 'dtype'},
                 unavailable={'work', 'threads', 'peer', 'reason'})
     for section, expected in keys.items():
         for row in results[section]: assert expected <= set(row), (section, row)
@@ -137,5 +138,5 @@ def test_no_time_is_published_without_agreement(results):
 
 
 def test_the_results_hold_no_path_and_no_host(results):
-    assert set(results['machine']) == {'cpu', 'cores', 'cache', 'os'} and len(results['machine']['os'].split()) == 2    # system, kind
+    assert set(results['machine']) == {'cpu', 'cores', 'cache', 'os'} and len(results['machine']['os'].split()) == 2
     assert not re.search(r'/(?:tmp|home|root|work|opt|usr)\b|[A-Z]:\\\\|https?:|file:', RESULTS.read_text())

@@ -105,7 +105,7 @@ BAD_TOML = [
     ('digits  = 9', 'exact = 1', 9, 'exact: give true or false'),
     ('[[0.15, 0.25],', '[[0.15, 0.25], [1, 1],', 12, 'weights of layer 1: 3 rows, but 2 numbers come in'),
     ('[[0.15, 0.25],', '[[0.15],', 12, 'weights of layer 1 is ragged'),
-    ('[[0.15, 0.25],', '[["a", 0.25],', 12, 'weights of layer 1 holds something that is no number'),
+    ('[[0.15, 0.25],', '[["a", 0.25],', 12, "weights of layer 1 holds 'a', which is no number"),
     ('[[0.40, 0.50],', '[[0.40, nan],', 18, 'weights of layer 2[0, 1] is nan'),
     ('[0.60, 0.60]', '[0.60]', 20, 'biases of layer 2: 1, but the layer has 2 neurons'),
     ('transfer = "sigmoid"        #', 'transfre = "sigmoid"        #', 15, "unknown key 'transfre' in layer 1; did you mean 'transfer'?"),

@@ -2,14 +2,15 @@
 import numpy as np
 import pytest
 from conftest import TEST_ALL, sampled
-from corpus import functions, right, slips  # noqa: F401  the programs of `slips` register themselves
+from corpus import bad, functions, more_slips, right, slips  # noqa: F401  programs register themselves
 from corpus.judge import examine, examine_functions
-from corpus.slip import SLIPS, as_pairs, problem, righted, run, true_grads
+from corpus.slip import MORE, SLIPS, as_pairs, problem, righted, run, true_grads
 
 from backprop_book.network import loss_and_grads
 
 SEEDS = range(5) if TEST_ALL else range(1)
-EVERY = pytest.mark.parametrize('s', SLIPS, ids=lambda s: s.name)
+EVERY = pytest.mark.parametrize('s', SLIPS + MORE, ids=lambda s: s.name)
+IN_PARTS = pytest.mark.parametrize('part', range(4))   # for processes side by side
 
 
 def gaps(s, program, seed):
@@ -42,15 +43,22 @@ def test_forty_slips_made_by_hand():
     assert len(named) >= 0.75*len(found), f'{len(named)} of {len(found)} named' + words(j for j in found if not j.named)
 
 
-def test_the_forty_controls_are_right():
-    found = [examine(s, seed, right=True) for s in SLIPS for seed in SEEDS]
+def test_thirty_slips_more():
+    found = [examine(s, seed) for s in sampled(MORE, 15) for seed in SEEDS]
+    assert not (missed := [j for j in found if not j.wrong]), words(missed)
+    assert not (accused := [j for j in found if j.accused]), words(accused)
+
+
+def test_the_controls_are_right():
+    found = [examine(s, seed, right=True) for s in SLIPS + MORE for seed in SEEDS]
     assert not (alarms := [j for j in found if j.wrong or j.refused]), words(alarms)
 
 
-def test_the_second_door_on_the_forty_slips_and_their_controls():
-    found = [examine_functions(s, seed) for s in SLIPS for seed in SEEDS]
+def test_the_second_door_on_the_slips_and_their_controls():
+    chosen = sampled(SLIPS + MORE, 20)
+    found = [examine_functions(s, seed) for s in chosen for seed in SEEDS]
     assert not (missed := [j for j in found if not j.wrong and 'shape' not in j.refused]), words(missed)
-    found = [examine_functions(s, seed, right=True) for s in SLIPS for seed in SEEDS]
+    found = [examine_functions(s, seed, right=True) for s in chosen for seed in SEEDS]
     assert not (alarms := [j for j in found if j.wrong or j.refused]), words(alarms)
 
 
@@ -58,19 +66,24 @@ def alarms(case, chosen):
     "What a door says against right gradients, one line each; a refusal, in whatever words, is an alarm too"
     found = []
     for kind, i in chosen:
-        try: report = case(kind, i).report()
+        right_case = case(kind, i)
+        try: report = right_case.report()
         except Exception as error: found.append(f'{kind} {i}: {type(error).__name__}: {error}')   # of any kind
-        else: found += [] if report.right else [f'{kind} {i}: {report.causes or report.first}']
+        else:
+            if report.right or right_case.reading and right_case.reading in report.verdict: continue
+            found.append(f'{kind} {i}: {report.causes or report.first}')
     return found
 
 
-def test_no_false_alarm_in_2000_right_gradients_of_networks():
-    found = alarms(right.case, sampled(right.cases(), 100))
+@IN_PARTS
+def test_no_false_alarm_in_2000_right_gradients_of_networks(part):
+    found = alarms(right.case, sampled(right.cases(), 80)[part::4])
     assert not found, f'{len(found)} alarms\n' + '\n'.join(found)
 
 
-def test_no_false_alarm_in_2000_right_gradients_of_functions():
-    found = alarms(functions.case, sampled(functions.cases(), 100))
+@IN_PARTS
+def test_no_false_alarm_in_2000_right_gradients_of_functions(part):
+    found = alarms(functions.case, sampled(functions.cases(), 40)[part::4])
     assert not found, f'{len(found)} alarms\n' + '\n'.join(found)
 
 
@@ -86,3 +99,8 @@ def test_the_right_gradients_of_networks_are_those_of_the_package(numbers):
     for (w, b), true in zip(case.grads, loss_and_grads(case.net, case.X, case.Y, case.loss)[1]):
         for came, ours in ((w, true.W), (b, true.b)):
             assert np.abs(came - ours).max() <= 1e-6*np.abs(ours).max() + 1e-15
+
+
+def test_500_bad_calls_of_both_doors_end_in_words():
+    found = [said for i in range(500) if (said := bad.outcome(i))]
+    assert not found, f'{len(found)} errors\n' + '\n'.join(found)

@@ -32,7 +32,8 @@ def test_every_source_has_its_page():
 def test_a_file_that_a_chapter_reads_makes_its_results_stale(monkeypatch):
     monkeypatch.syspath_prepend(ROOT/'site')
     behind = importlib.import_module('book_site').behind_cells()
-    read = {ROOT/'backprop_book'/name for chapter in CHAPTERS for name in re.findall(r"joinpath\('([^']+)'\)", chapter.read_text())}
+    read = {ROOT/'backprop_book'/name for chapter in CHAPTERS
+            for name in re.findall(r"joinpath\('([^']+)'\)", chapter.read_text())}
     assert read and read <= set(behind)
 
 
@@ -61,14 +62,16 @@ def test_no_dead_link(page):
         target = (SITE/page).parent/unquote(path.split('?')[0]) if path else SITE/page
         if target.is_dir(): target = target/'index.html'
         if not target.exists(): dead.append(url)
-        elif anchor and target.suffix == '.html' and unquote(anchor) not in anchors(str(target.resolve().relative_to(SITE.resolve()))):
-            dead.append(url)
+        elif anchor and target.suffix == '.html':
+            there = anchors(str(target.resolve().relative_to(SITE.resolve())))
+            if unquote(anchor) not in there: dead.append(url)
     assert not dead
 
 
 @pytest.mark.parametrize('page', PAGES)
 def test_nothing_is_loaded_from_another_host(page):
-    loads = [tag.get('src') or tag.get('href') for tag in parsed(page).find_all(['script', 'img', 'iframe', 'link', 'source', 'object'])
+    tags = parsed(page).find_all(['script', 'img', 'iframe', 'link', 'source', 'object'])
+    loads = [tag.get('src') or tag.get('href') for tag in tags
              if tag.name != 'link' or 'canonical' not in tag.get('rel', [])]
     assert not [url for url in loads if url and (urlparse(url).netloc or url.startswith('//'))]
 
@@ -76,8 +79,10 @@ def test_nothing_is_loaded_from_another_host(page):
 @pytest.mark.parametrize('page', PAGES)
 def test_every_picture_has_words(page):
     soup = parsed(page)
-    silent = [img.get('src') for img in soup.find_all('img') if not img.get('alt', '').strip() or img['alt'].startswith('..')]
-    silent += [str(svg)[:80] for svg in soup.select('article svg[role=img]') if not (svg.get('aria-label') or svg.find('title'))]
+    silent = [img.get('src') for img in soup.find_all('img')
+              if not img.get('alt', '').strip() or img['alt'].startswith('..')]
+    silent += [str(svg)[:80] for svg in soup.select('article svg[role=img]')
+               if not (svg.get('aria-label') or svg.find('title'))]
     assert not silent
 
 
@@ -109,8 +114,13 @@ def test_the_page_in_a_browser(browser, address, page, scheme, width):
     tab, errors, strangers = context.new_page(), [], []
     tab.on('pageerror', lambda error: errors.append(str(error)))
     tab.on('console', lambda message: errors.append(message.text) if message.type == 'error' else None)
-    tab.on('response', lambda response: errors.append(f'{response.status} {response.url}') if response.status >= 400 else None)
-    tab.on('request', lambda request: strangers.append(request.url) if not request.url.startswith((address, 'data:', 'blob:')) else None)
+    def answered(response):
+        if response.status >= 400: errors.append(f'{response.status} {response.url}')
+
+    def asked(request):
+        if not request.url.startswith((address, 'data:', 'blob:')): strangers.append(request.url)
+    tab.on('response', answered)
+    tab.on('request', asked)
     tab.goto(f'{address}/{page}', wait_until='load')
     if tab.evaluate('!!document.querySelector(".math")'):
         tab.wait_for_function('window.MathJax?.startup?.promise?.then(() => true)')

@@ -1,4 +1,4 @@
-"""The matrix form equals the scalar form, for an arbitrary transfer function, for every shape up to 3 and up to 3 layers."""
+"""The matrix form equals the scalar form, for any transfer function, for every shape up to 3 and up to 3 layers."""
 from itertools import product
 
 import pytest

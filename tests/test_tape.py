@@ -28,6 +28,7 @@ from backprop_book.tape import layer_views, play, record, spell
 from backprop_book.transfer import GRID, Transfer, identity, relu, sigmoid, tanh
 
 OPTIMIZERS = [sgd(0.05), momentum(0.02), nesterov(0.02), rmsprop(0.01), adam(0.01)]
+pytestmark = pytest.mark.filterwarnings('ignore:.*takes logits:UserWarning')  # any transfer meets any loss here
 NET = random_network([3, 4, 2], [tanh, identity], np.random.default_rng(2))
 X, Y = np.random.default_rng(3).normal(size=(10, 3)), np.random.default_rng(4).normal(size=(10, 2))
 

@@ -12,7 +12,9 @@ ROOT = Path(__file__).parent.parent
 CHAPTERS = sorted((ROOT/'nbs').glob('*.ipynb'))
 
 
-def code(chapter): return [''.join(c['source']) for c in json.loads(chapter.read_text())['cells'] if c['cell_type'] == 'code']
+def code(chapter):
+    cells = json.loads(chapter.read_text())['cells']
+    return [''.join(cell['source']) for cell in cells if cell['cell_type'] == 'code']
 
 
 @pytest.mark.parametrize('chapter', CHAPTERS, ids=lambda c: c.stem)
@@ -33,8 +35,8 @@ def python(tmp_path_factory):
     wheel, = there.glob('*.whl')
     run(sys.executable, '-m', 'uv', 'venv', '-q', '--python', sys.executable, there/'env')
     python = next(path for path in (there/'env'/'bin'/'python', there/'env'/'Scripts'/'python.exe') if path.exists())
-    run(sys.executable, '-m', 'uv', 'pip', 'install', '-q', '--python', python, '--constraint', ROOT/'requirements.lock',
-        f'backprop_book[fast] @ {wheel.as_uri()}', 'ipykernel', 'nbclient')
+    run(sys.executable, '-m', 'uv', 'pip', 'install', '-q', '--python', python,
+        '--constraint', ROOT/'requirements.lock', f'backprop_book[fast] @ {wheel.as_uri()}', 'ipykernel', 'nbclient')
     return python
 
 

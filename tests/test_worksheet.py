@@ -239,6 +239,163 @@ def test_a_right_slope_that_is_not_used():
     assert 'the slope forgotten' in [c.name for c in sheet.mark(answers).causes]
 
 
+def counted(widths, by_rows=(), back=False, swapped=()):
+    "The places of the weights, (layer, from, to), in the order in which this learner numbers them"
+    layers = []
+    for l, (n, m) in enumerate(zip(widths, widths[1:])):
+        ins, outs = (list(range(k))[::-1] if l + s in swapped else list(range(k)) for k, s in ((n, 0), (m, 1)))
+        layers.append([(l, i, j) for i in ins for j in outs] if l in by_rows else [(l, i, j) for j in outs for i in ins])
+    return [at for layer in (layers[::-1] if back else layers) for at in layer]
+
+
+def rounding(digits): return lambda v: float(f'{v:.{digits}g}')
+
+
+def by_hand(sheet, order=None, signs=(1, 1, 1), digits=3, biases=True, pencil=None):
+    """The answers of a learner with a calculator who shares no code with the marker, one row: numbers the weights in this order, writes dA,
+    delta and gradients with these signs, and forgets the biases going forward if not `biases`; a `pencil` of so many digits rounds on the way"""
+    widths, s = sheet.settings['widths'], sheet.settings
+    values = {n.plain: float(v) for n, v in sheet.explanation.given}
+    name = {at: f'w{k}' for k, at in enumerate(order or counted(widths), 1)}
+    unit = [[f'o{j+1}' if l == len(widths) - 2 else f'h{j+1}' if len(widths) == 3 else f'h{l+1}.{j+1}' for j in range(m)]
+            for l, m in enumerate(widths[1:])]
+    A, Z, out = [sheet.X[0]], [], {}
+    def kept(array): return np.vectorize(rounding(pencil))(array) if pencil else array
+    W = [np.array([[values[name[l, i, j]] for j in range(m)] for i in range(n)]) for l, (n, m) in enumerate(zip(widths, widths[1:]))]
+    for l, layer in enumerate(sheet.net):
+        Z.append(kept(A[l] @ W[l] + biases*np.array([values[f'b_{u}'] for u in unit[l]])))
+        A.append(kept(layer.transfer.f(Z[l])))
+    dA = kept(A[-1] - sheet.Y[0])
+    for l in reversed(range(len(W))):
+        slope = kept(sheet.net[l].transfer.df_from_output(A[l+1]))
+        delta = kept(dA*slope)
+        for j, u in enumerate(unit[l]):
+            out |= {f'z_{u}': Z[l][j], f'a_{u}': A[l+1][j], f'dE/da_{u}': signs[0]*dA[j], f"f'(z_{u})": slope[j],
+                    f'delta_{u}': signs[1]*delta[j], f'dE/db_{u}': signs[2]*delta[j], f"b_{u}'": values[f'b_{u}'] - s['lr']*delta[j]}
+            for i, a in enumerate(A[l]):
+                w, g = name[l, i, j], float(kept(a*delta[j]))
+                out |= {f'dE/d{w}': signs[2]*g, f"{w}'": values[w] - s['lr']*g}
+        dA = kept(W[l] @ delta)
+    return {n: rounding(digits)(out[n]) for n in sheet.blanks}
+
+
+ORDERS = {'row by row': dict(by_rows=(0, 1, 2)), 'first layer row by row': dict(by_rows=(0,)), 'back to front': dict(back=True),
+          'hidden units swapped': dict(swapped=(1,)), 'inputs swapped': dict(swapped=(0,)), 'row by row, back to front': dict(by_rows=(0, 1, 2), back=True)}
+NETWORKS = [dict(), dict(widths=(2, 2, 2)), dict(widths=(2, 3, 1), transfer=tanh), dict(widths=(2, 2, 2, 1), transfer=tanh)]
+
+
+@pytest.mark.parametrize('shape', NETWORKS, ids=str)
+@pytest.mark.parametrize('how', ORDERS)
+def test_another_numbering_is_named_and_nobody_is_accused(shape, how):
+    sheet = worksheet(21, **shape)
+    order = counted(sheet.settings['widths'], **ORDERS[how])
+    marking = sheet.mark(by_hand(sheet, order))
+    if order == counted(sheet.settings['widths']): assert not marking.reading   # no other numbering on this network
+    else: assert marking.reading and 'numbering' in marking.notes[0]
+    assert marking.score == 1 and not marking.causes
+
+
+def test_a_numbering_is_told_weight_by_weight():
+    note = worksheet(7).mark(by_hand(worksheet(7), counted((2, 2, 1), by_rows=(0,)))).notes[0]
+    assert 'row by row' in note and 'w2 from x1 to h2, w3 from x2 to h1' in note and 'wrong way round' not in note
+
+
+def test_a_slip_and_a_misconception_are_found_behind_another_numbering():
+    sheet = worksheet(7)
+    answers = by_hand(sheet, counted((2, 2, 1), by_rows=(0,)))
+    answers['delta_h1'] *= 3
+    marking = sheet.mark(answers)   # a calculator's numbers after it: the gradients of h1 do not follow from the slip
+    assert marking.reading and marking.verdicts['delta_h1'] == 'wrong' and marking.verdicts['z_h1'] == 'right'
+
+
+@pytest.mark.parametrize('place', [('deltas',), ('forward', 'deltas'), ('deltas', 'gradients'), ('deltas', 'update')])
+def test_a_numbering_is_named_wherever_the_boxes_are(place):
+    sheet = worksheet(7, blanks=place)
+    marking = sheet.mark(by_hand(sheet, counted((2, 2, 1), by_rows=(0, 1), back=False, swapped=())))
+    assert not marking.causes
+
+
+@pytest.mark.parametrize('signs', [(1, -1, 1), (-1, -1, 1), (-1, -1, -1), (1, -1, -1), (1, 1, -1), (-1, 1, 1)], ids=str)
+@pytest.mark.parametrize('shape', NETWORKS[:3], ids=str)
+def test_another_sign_is_a_convention(signs, shape):
+    sheet = worksheet(22, **shape)
+    marking = sheet.mark(by_hand(sheet, signs=signs))
+    assert marking.score == 1 and not marking.causes and 'other sign, and your update adds**: a convention' in marking.notes[0]
+
+
+def test_a_sign_turned_in_one_place_is_no_convention():
+    sheet = worksheet(22, (2, 2, 2))
+    for name in ('delta_o1', 'delta_h2', 'dE/dw3', 'dE/da_o2'):
+        marking = sheet.mark(learner(sheet, slips={name: -sheet.blanks[name]}))
+        assert not marking.reading and marking.verdicts[name] == 'wrong'
+    wrong = learner(sheet, [(MISTAKES['the sign'], (1,))])   # and an update that subtracts: that goes uphill
+    assert 'the sign' in [c.name for c in sheet.mark(wrong).causes] and not sheet.mark(wrong).reading
+    hidden = worksheet(12, blanks=('delta_h1', 'delta_h2', 'dE/dw1', 'dE/dw2'))   # the output's delta is printed, with its sign
+    assert not hidden.mark({n: -v for n, v in hidden.blanks.items()}).reading
+
+
+def test_the_mean_may_be_taken_in_the_gradients():
+    sheet = worksheet(5, rows=2)
+    marking = sheet.mark({n: 2*v if n.startswith(('dE/da', 'delta')) else v for n, v in sheet.blanks.items()})
+    assert marking.score == 1 and not marking.causes and 'mean is taken in the gradients' in marking.reading
+    summed = learner(sheet, [(MISTAKES['the sum for the mean'], (1,))])   # the sheet says mean: to add up is a mistake
+    assert 'the sum for the mean' in [c.name for c in sheet.mark(summed).causes] and not sheet.mark(summed).reading
+
+
+@pytest.mark.parametrize('digits', [3, 4])
+def test_fewer_digits_count_and_one_does_not(digits):
+    sheet = worksheet(7, blanks=('deltas', 'update'), digits=digits)
+    marking = sheet.mark(by_hand(sheet, digits=2))
+    assert marking.score == 1 and not marking.causes and any('Fewer digits than the' in note for note in marking.notes)
+    single = sheet.mark(by_hand(sheet, digits=1))
+    assert single.score < 1 and not single.causes and any('Right to one digit' in note for note in single.notes)
+    off = {n: v*1.3 for n, v in by_hand(sheet, digits=2).items()}
+    assert not any('Fewer digits' in note for note in sheet.mark(off).notes)
+
+
+@pytest.mark.parametrize('shape', NETWORKS[:3], ids=str)
+def test_a_pencil_with_two_digits_is_followed(shape):
+    "Who rounds to two digits on the way, and goes on so, is right as far as two digits go"
+    marking = (sheet := worksheet(7, **shape)).mark(by_hand(sheet, pencil=2, digits=2))
+    assert marking.score == 1 and not marking.causes
+
+
+def test_forty_learners_with_other_conventions_and_none_accused():
+    "Numbering, sign and digits at once, drawn at random"
+    rng, sheets = np.random.default_rng(1), [worksheet(seed, **shape) for seed, shape in enumerate(NETWORKS[:3])]
+    for k in range(40):
+        sheet = sheets[k % 3]
+        how = ORDERS[[*ORDERS][rng.integers(len(ORDERS))]] if rng.random() < .6 else {}
+        signs = [(1, 1, 1), (1, -1, 1), (-1, -1, -1), (-1, -1, 1)][rng.integers(4)]
+        digits = int(rng.integers(2, 4)) if not how else 3
+        marking = sheet.mark(by_hand(sheet, counted(sheet.settings['widths'], **how), signs, digits=digits))
+        assert not marking.causes and marking.score > .97, (k, how, signs, digits, marking)
+
+
+@pytest.mark.parametrize('shape', NETWORKS, ids=str)
+def test_a_bias_forgotten_throughout_is_one_slip(shape):
+    sheet = worksheet(23, **shape)
+    marking = sheet.mark(by_hand(sheet, biases=False))
+    assert marking.points == len(sheet.blanks) - 1 and not marking.causes and 'bias is forgotten in every net input' in marking.notes[0]
+    assert marking.verdicts['z_h1' if len(sheet.net) == 2 else 'z_h1.1'] == 'wrong' and len(marking.notes) == 2
+
+
+@pytest.mark.parametrize('g, words', [(lambda old, new: 2*old - new, 'the update adds'), (lambda old, new: old - 2*(old - new), 'learning rate is left out')])
+def test_an_update_that_is_wrong_throughout_is_one_slip(g, words):
+    sheet = worksheet(24)
+    old = {n.plain: float(v) for n, v in sheet.explanation.given}
+    answers = {n: rounding(3)(g(old[n[:-1]], v)) if n[-1] == "'" else v for n, v in sheet.blanks.items()}
+    marking = sheet.mark(answers)
+    assert words in marking.reading and marking.points == len(sheet.blanks) - 1 and not marking.causes
+
+
+def test_one_bias_forgotten_is_a_slip_in_its_box():
+    sheet = worksheet(23)
+    bias = {n.plain: float(v) for n, v in sheet.explanation.given}['b_h2']
+    marking = sheet.mark(learner(sheet, slips={'z_h2': sheet.blanks['z_h2'] - bias}))
+    assert not marking.reading and marking.verdicts['z_h2'] == 'wrong' and marking.points == len(sheet.blanks) - 1
+
+
 @pytest.mark.parametrize('answer, value', [(.125, .125), ('1/8', .125), ('0,125', .125), ('.125', .125), (' 1.25e-1 ', .125), ('1,25 · 10^-1', .125), ('1.25*10**-1', .125),
                                            ('\u22120.5', -.5), ('-1/4', -.25), (Fraction(1, 8), .125), (np.float32(.5), .5), (3, 3.), ('', None), ('  ', None), (None, None)])
 def test_answers_that_are_read(answer, value): assert read_number(answer) == value

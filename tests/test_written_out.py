@@ -12,7 +12,7 @@ from conftest import LOSSES, OUT_OF_RANGE, PAIR, TRANSFERS, case, clipped, probl
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from backprop_book import descent
+from backprop_book import descent, written_out
 from backprop_book.descent import (
     Optimizer,
     TrainingDiverged,
@@ -28,6 +28,8 @@ from backprop_book.loss import Loss, logistic_loss, softmax_cross_entropy, squar
 from backprop_book.network import Layer, parameters, random_network
 from backprop_book.transfer import Transfer, fold, identity, leaky_relu, relu, sigmoid, softplus, tanh
 from backprop_book.written_out import derive, train, write
+
+pytestmark = pytest.mark.filterwarnings('ignore:.*takes logits:UserWarning')  # any transfer meets any loss here
 
 NUMBA = pytest.param(True, marks=pytest.mark.needs('numba and SciPy'))
 OPTIMIZERS = [0.1, momentum(0.05), nesterov(0.05), rmsprop(0.01), adam(0.01)]
@@ -281,6 +283,38 @@ except descent.TrainingInterrupted as e: print(len(e.history) == e.epoch + 1, le
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
     assert out == 'True 1\n', err
+
+
+def test_ctrl_c_that_a_compiler_swallows_is_noticed_and_nothing_is_lost(monkeypatch):
+    "As numba does in callbacks; afterwards Ctrl-C is what it was"
+    net, X, Y, loss = case([2, 2], [tanh], squared_error, 4)
+    def swallow(*args):
+        try: signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt: pass
+    def torn(*args):
+        try: signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt: raise AttributeError('half a module') from None
+    for code in (swallow, torn):
+        monkeypatch.setattr(written_out, '_function', lambda source, compiled: code)
+        with pytest.raises(descent.TrainingInterrupted) as caught: train(net, X, Y, loss, .1, 5, compiled=False)
+        assert len(caught.value.history) == 1 and (parameters(caught.value.net) == parameters(net)).all()
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    monkeypatch.undo()
+    assert len(train(net, X, Y, loss, .1, 5, compiled=False)[1]) == 6
+
+
+def test_ctrl_c_during_an_import_waits_for_its_end():
+    "A module that is half imported would stay so"
+    done = []
+    with pytest.raises(KeyboardInterrupt):
+        with written_out.interrupts_noticed(held=True):
+            signal.raise_signal(signal.SIGINT)
+            done.append('imported')
+    assert done and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    with pytest.raises(ImportError):
+        with written_out.interrupts_noticed(held=True): raise ImportError('none')
+    with pytest.raises(KeyboardInterrupt):
+        with written_out.interrupts_noticed(): signal.raise_signal(signal.SIGINT)
 
 
 @settings(max_examples=15)

@@ -40,7 +40,8 @@ TOOLS = {
     'numba and SciPy': Tool(lambda: installed('numba', 'scipy'), 'the compiled loops',
                             'pip install "backprop_book[fast]"'),
     'Beautiful Soup': Tool(lambda: installed('bs4'), 'the pages of the site', 'pip install beautifulsoup4'),
-    'jsonschema': Tool(lambda: installed('jsonschema'), 'that the JSON is as its schema says', 'pip install jsonschema'),
+    'jsonschema': Tool(lambda: installed('jsonschema'), 'that the JSON is as its schema says',
+                       'pip install jsonschema'),
 }
 
 

@@ -4,220 +4,663 @@
 __all__ = ['diagnose_functions']
 
 # %% ../../nbs/A2_any_function.ipynb #f0a1b2c5
+import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from math import comb
 
 import numpy as np
 
 from ..check import Table, as_floats
-from .gradients import Cause, Mistake, Report, is_float32, relation, relative_error
+from .gradients import Cause, Mistake, Report
 
 # %% ../../nbs/A2_any_function.ipynb #81542c1b
-@dataclass(frozen=True, eq=False)
+def _number(value):
+    "What a loss returned, as a float; an error in words if it is not one real number"
+    if value is None: raise TypeError('loss returned None: is a `return` missing?')
+    if isinstance(value, (tuple, list)) and len(value) > 1: raise TypeError(
+        f'loss returned a {type(value).__name__} of {len(value)}, expected its number alone: '
+        'hand over `lambda p: loss(p)[0]`')
+    try: array = np.asarray(value)
+    except Exception as error: raise TypeError(
+        f'loss returned a {type(value).__name__} that NumPy cannot read ({error}): '
+        'return a float') from error
+    try:
+        if array.size == 1 and array.dtype.kind not in 'cSUmM': return float(array.reshape(())[()])
+    except (TypeError, ValueError): pass
+    got = f'an array of shape {array.shape}' if array.size != 1 else repr(value)
+    raise ValueError(f'loss must return one finite real number, got {got}: take the mean?')
+
+def _called(name, f, params):
+    "`f(params)`; what it raises becomes a `ValueError` that says so"
+    try: return f(params)
+    except Exception as error:
+        keyed = isinstance(params, dict)
+        shapes = ', '.join(str(p.shape) for p in (params.values() if keyed else params))
+        keys = f' {", ".join(map(str, params))}' if keyed else ''
+        cure = '; if it takes a list, write `list(params.values())`' if keyed else ''
+        raise ValueError(f'{name} raised {type(error).__name__}: {error}; it was called with a '
+                         f'{type(params).__name__}{keys} of float64 arrays of shape {shapes}{cure}'
+                         ) from error
+
+def _moved(p, v, d, least):
+    "`p`, moved in its entry `v` or along the array `v`; and by how much it did move"
+    if not isinstance(v, np.integer): return p + d*v, d
+    q = p.copy()
+    q.flat[v] += d*max(least, abs(p.flat[v]))
+    return q, q.flat[v] - p.flat[v]
+
+@dataclass(eq=False)
 class _Probe:
     "A loss that can be asked for its slopes"
     loss:Callable # list of arrays -> number
     params:list # where
-    h:float # step of the quotients
-    single:bool=False # whether the loss is computed in float32
-    def at(self, k, p):
-        "The loss with `p` for array k; ValueError if it is not one finite number"
-        handed = [q.copy() for q in self.params]
-        handed[k] = p.copy()
-        value = np.asarray(self.loss(handed))
-        if value.shape == () and value.dtype.kind in 'biuf' and np.isfinite(value):
-            return float(value)
-        raise ValueError(f'loss must return one finite real number, got {value!r}: '
-                         'take the mean, or look for a division by 0')
-    def here(self): return self.at(0, self.params[0])
-    def noise(self, h): # what rounding may add to a quotient
-        return 1e-9 + (4e-6 if self.single else 1e-15)/h*abs(self.here())
-    def slopes(self, k, directions, h):
-        "The loss's slope along each direction in array k, and how far its two sides are apart"
-        p, here = self.params[k], self.here()
-        ends = [(self.at(k, p - h*v), self.at(k, p + h*v)) for v in directions]
-        left, right = np.array([((here - low)/h, (high - here)/h) for low, high in ends]).T
-        apart = np.abs(right - left)   # smooth: they differ by h f''
-        return (left + right)/2, apart
+    here:float # the loss there
+    grain:float=0. # how far its values scatter about a smooth curve
+    size:float=0. # how large they are
+    moves:bool=True # whether any two of them differ
+    @property
+    def scatter(self):
+        "The grain in parts of the size; 0 where it is that of float64"
+        part = self.grain/self.size if self.size else 0
+        return part if part > 1e-12 else 0
+    def at(self, params):
+        "The loss at `params`; NaN where it is not finite, or raises"
+        try: value = _number(self.loss([np.array(q) for q in params]))
+        except Exception: return np.nan
+        return value if np.isfinite(value) else np.nan
+    def rises(self, k, v, places, least):
+        "By how much the loss rises at `places` along `v` in array k, and where they really are"
+        p, ends = self.params, [_moved(self.params[k], v, x, least) for x in places]
+        return [(self.at([*p[:k], q, *p[k+1:]]) - self.here, d) for q, d in ends]
+    @property
+    def noise(self): return max(self.grain, 2*np.finfo(float).eps*abs(self.here))
+    def slopes(self, k, moves, h, least=1):
+        "The loss's slope along each of `moves` in array k, its error bar, and how far it jumps"
+        ends = [self.rises(k, v, [-h, -h/2, h/2, h], least) for v in moves]
+        rise, x = np.array(ends).transpose(2, 1, 0)   # (4, moves)
+        return _slopes(rise, x, self.noise)
+
+# %% ../../nbs/A2_any_function.ipynb #81542c1e
+def _scatter(values):
+    "How far values at evenly spaced places scatter about a smooth curve; a kink does not count"
+    def of(k): return np.median(np.abs(np.diff(values, k)))/(0.6745*comb(2*k, k)**.5)
+    return min(of(k) for k in (3, 4, 5))
+
+def _line(probe, v, spacing):
+    "The loss at nine places along a direction in all the arrays"
+    return np.array([probe.at([p + t*spacing*w for p, w in zip(probe.params, v)])
+                     for t in range(1, 10)])
+
+def _any_direction(params, rng, least=0.):
+    "A random direction: each entry moves by about its own size (a 0 by its array's), or `least`"
+    sizes = [np.maximum(np.where(p == 0, np.sqrt(np.mean(p**2)) or .01, np.abs(p)), least)
+             for p in params]
+    return [s*rng.uniform(.5, 1.5, s.shape)*rng.choice([-1, 1], s.shape) for s in sizes]
+
+def _bfloat16(x): return (x.astype('f4').view('u4') & 0xffff0000).view('f4').astype(float)
+
+def _type_grain(values):
+    "The relative grain of the coarsest type of numbers that all `values` belong to"
+    rounded = {2**-8: _bfloat16, 2**-11: lambda x: x.astype('f2'), 2**-24: lambda x: x.astype('f4')}
+    return next((eps for eps, f in rounded.items() if (f(values) == values).all()), 2**-53)
+
+def _moves(line): return np.mean(np.diff(line) != 0) > .8
+
+def _lively(probe, v):
+    "Whether the loss, which stands still here, is in float64 further on"
+    places = [[p + c*w for p, w in zip(probe.params, v)] for c in (.1, .3, 1)]
+    return any(_moves(_line(replace(probe, params=there), v, 1e-8)) for there in places)
+
+def _walk(probe, directions):
+    "Values along longer and longer lines until they move, the scatter that shows, whether they did"
+    seen, grain = [], 0.
+    for i, s in enumerate([1e-8, 3e-7, 1e-5, 1e-4, 1e-3, 1e-2]):
+        lines = [[_line(probe, v, c*s) for c in (1, 3)] for v in directions]
+        seen += [np.ravel(lines)]
+        found = [min(map(_scatter, pair)) for pair in lines]   # a smooth bend fades with s
+        grain = max(grain, *np.nan_to_num(found))
+        if 0 < i < 3: directions = [v for v, (line, _) in zip(directions, lines) if not _moves(line)]
+        if i == 2 and any(_lively(probe, v) for v in directions): break
+        if not directions: break   # what stands still over 1e-4 has less than float32
+    return np.concatenate(seen), grain, not directions
+
+def _look(probe, rng):
+    "How far the loss's values scatter, and how large they are"
+    seen, grain = np.array([probe.here]), 0.
+    for least in (0, 1): # each weight by its own size; where that moves nothing, by 1
+        values, found, moved = _walk(probe, [_any_direction(probe.params, rng, least) for _ in 'ab'])
+        seen, grain = np.append(seen, values[np.isfinite(values)]), max(grain, found)
+        if moved: break
+    probe.size, probe.moves = np.abs(seen).max(), len(set(seen)) > 1
+    probe.grain = max(grain, _type_grain(seen)*probe.size, 1e-45)   # float32 ends at 1e-45
+
+def _probe(pair, params, rng):
+    "The probe for a loss; ValueError if it is not finite, or random"
+    values = [_called('loss', pair.loss_f, pair.handed([p.copy() for p in params])) for _ in 'ab']
+    first, second = map(_number, values)
+    own = {'float16': 2**-11, 'float32': 2**-24}.get(str(getattr(values[0], 'dtype', '')), 0)
+    if not np.isfinite(first): raise ValueError(
+        f'loss must return one finite real number, got {first}: look for a division by 0')
+    if not abs(first - second) <= 1e-9*abs(first): raise ValueError(
+        f'loss returns {first}, then {second}, for the same parameters: seed it, or see whether '
+        'it changes its data')
+    probe = _Probe(pair.loss, params, first)
+    _look(probe, rng)
+    probe.grain = max(probe.grain, 3*abs(first - second), own*probe.size)
+    return probe
+
+# %% ../../nbs/A2_any_function.ipynb #81542c1d
+_LOUD = 20   # times the noise: no chance
+
+def _slopes(rise, x, grain):
+    """Slope at 0, its error bar, and the jump of a kink near 0 (0 for none), from how a loss rises
+    to four places: -h, -h/2, h/2, h (4, n)"""
+    h, noise = (x[3] - x[0])/2, np.maximum(grain, 4e-16*np.nan_to_num(np.abs(rise)).max(0))
+    wide, near = (rise[3] - rise[0])/(2*h), (rise[2] - rise[1])/(x[2] - x[1])
+    bend = np.abs(rise[3] + rise[0] - 4*(rise[2] + rise[1]))/h   # 0 for a parabola
+    bars = np.abs(near - wide) + bend + 2*noise/h
+    kinked = (bend > _LOUD*noise/h) & (bend > np.abs(rise[3] + rise[0])/h/2)
+    known = np.isfinite(bars)
+    return [np.where(there, value, other) for there, value, other in
+            [(known, (4*near - wide)/3, 0), (known, bars, np.inf), (known & kinked, bend, 0)]]
+
+# %% ../../nbs/A2_any_function.ipynb #81542c1c
+def _array(value, name):
+    "A float64 array from what came; an error in words if it is none"
+    if value is None: raise TypeError(f'{name} is None: give an array')
+    if isinstance(value, (tuple, list)) and any(np.ndim(v) for v in value) and (
+            len({np.shape(v) for v in value}) > 1): raise TypeError(
+        f'{name} is a {type(value).__name__} of arrays of different shapes: make one flat list of all arrays')
+    try: array = np.asarray(value)
+    except Exception as error: raise TypeError(
+        f'{name} is a {type(value).__name__} that NumPy cannot read ({error}): '
+        'make it a NumPy array') from error
+    if array.dtype.kind == 'V': array = array.astype(float)   # bfloat16 is no type of NumPy's own
+    return as_floats(array, name).astype(float)
 
 def _check_params(params):
-    "The parameters as a list of float64 arrays; refuses what is no such list"
-    if isinstance(params, np.ndarray) or not isinstance(params, (list, tuple)): raise TypeError(
-        f'params must be a list of arrays, got a {type(params).__name__}: write [params]')
+    "The parameters as a list of float64 arrays, and their names; refuses what is no such list"
+    if isinstance(params, dict): names, params = list(params), list(params.values())
+    elif isinstance(params, (list, tuple)): names = list(range(len(params)))
+    else: raise TypeError(f'params must be a list of arrays, or a dict of them, got a '
+                          f'{type(params).__name__}: write [params]')
     if not params: raise ValueError('params is empty: give a list with at least one array')
-    params = [as_floats(p, f'parameter {k}').astype(float) for k, p in enumerate(params)]
-    for k, p in enumerate(params):
+    params = [_array(p, f'parameter {k}') for k, p in zip(names, params)]
+    for k, p in zip(names, params):
         if not p.size: raise ValueError(f'parameter {k} has shape {p.shape}: leave it out')
-    return params
+    return params, names
 
-def _call_grad(grad, params):
-    "Their gradient as float arrays, and which parameters the call changed"
-    handed = [p.copy() for p in params]
-    got, want = grad(handed), f'expected a list of {len(params)}, one for each parameter'
+def _check_step(h):
+    "The step of the quotients; ValueError if it is none"
+    try: step = float(h)
+    except (TypeError, ValueError): step = np.nan
+    if 1e-12 <= step <= 1 and not isinstance(h, bool): return step
+    raise ValueError(f'h must be a number between 1e-12 and 1, got {h!r}: leave it out, or try 1e-5')
+
+def _in_order(got, names, keyed):
+    "What grad returned as a list in the order of the parameters"
+    want = f'expected a list of {len(names)}, one for each parameter'
+    if isinstance(got, dict):
+        if not keyed: raise TypeError(f'grad returned a dict, {want}: return them in the order of '
+                                      'params, or let params be a dict with the same keys')
+        keys = [next((key for key in (k, f'd{k}', f'grad_{k}', f'grad_of_{k}') if key in got), None)
+                for k in names]
+        lost = [k for k, key in zip(names, keys) if key is None]
+        if lost: raise ValueError(f'grad returned a dict with the keys {", ".join(map(str, got))}, '
+                                  f'expected those of params: {lost[0]} is not there')
+        return [got[key] for key in keys]
+    if got is None: raise TypeError(f'grad returned None, {want}: is a `return` missing?')
     if not isinstance(got, (list, tuple)):
-        shape = f' of shape {got.shape}' if isinstance(got, np.ndarray) else ''
-        cure = ': return [g]' if len(params) == 1 else ''
+        shape = f' of shape {np.shape(got)}' if hasattr(got, '__array__') else ''
+        cure = ': return [g]' if len(names) == 1 else ''
         raise TypeError(f'grad returned one {type(got).__name__}{shape}, {want}{cure}')
-    if len(got) != len(params): raise ValueError(f'grad returned {len(got)} arrays, {want}')
-    got = [as_floats(g, f'gradient {k}').astype(float) for k, g in enumerate(got)]
-    for k, (g, p) in enumerate(zip(got, params)):
-        if g.shape == p.shape: continue
-        cure = ': transpose it' if g.shape == p.shape[::-1] else ''
-        raise ValueError(f'gradient {k} has shape {g.shape}, its parameter {p.shape}{cure}')
-    return got, [k for k, (p, q) in enumerate(zip(params, handed)) if not np.array_equal(p, q)]
+    if len(got) == len(names): return got
+    raise ValueError(f'grad returned {len(got)} arrays, {want}{_PAIR*_is_pair(got)}')
 
-def _grain(probe, rng):
-    "How far the loss is from linear over 1e-7 in a direction: float32 rounds by more than that"
-    def bend(k, p, v): return probe.at(k, p + 2e-7*v) - 2*probe.at(k, p + 1e-7*v) + probe.here()
-    return max(abs(bend(k, p, rng.normal(size=p.shape)/np.sqrt(p.size)))
-               for k, p in [*enumerate(probe.params)]*3)
+_PAIR = ': is it a loss and its gradients? Hand over `lambda p: grad(p)[1]`'
 
-def _probe(loss, params, h, rng):
-    "The probe for a loss; ValueError if it is random"
-    probe = _Probe(loss, params, h)
-    first, second = probe.here(), probe.here()
-    if first != second: raise ValueError(
-        f'loss returns {first}, then {second}, for the same parameters: seed it')
-    if _grain(probe, rng) <= 1e-9*abs(first) + 1e-11: return probe   # float64: 1e-14 f''
-    return replace(probe, h=max(h, 1e-2), single=True)
+def _is_pair(got): return (isinstance(got, (list, tuple)) and len(got) == 2 and np.ndim(got[0]) == 0
+                           and isinstance(got[1], (list, tuple, dict)))
+
+def _refuse_shape(name, g, p):
+    cure = (': transpose it' if g.ndim == 2 and g.shape == p.shape[::-1] else
+            ': sum it over the rows' if g.shape[1:] == p.shape and g.shape[0] > 1 else
+            ': reshape it' if g.size == p.size else '')
+    raise ValueError(f'gradient {name} has shape {g.shape}, its parameter {p.shape}{cure}')
+
+@dataclass(eq=False)
+class _Pair:
+    "Loss and gradient, called with lists of arrays, whatever they take"
+    loss_f:Callable
+    grad_f:Callable
+    names:list # of the parameters: keys of a dict, or numbers
+    keyed:bool # whether parameters come as a dict
+    def handed(self, params): return dict(zip(self.names, params)) if self.keyed else params
+    def loss(self, params): return self.loss_f(self.handed(params))
+    def grad(self, params):
+        "The gradient as float64 arrays, after a call of the loss, whose values it may have kept"
+        try: self.loss([p.copy() for p in params])
+        except Exception: pass   # the probe has said so
+        got = _in_order(_called('grad', self.grad_f, self.handed(params)), self.names, self.keyed)
+        if _is_pair(got) and params[0].ndim: raise ValueError('grad returned a pair' + _PAIR)
+        got = [_array(g, f'gradient {k}') for k, g in zip(self.names, got)]
+        for k, g, p in zip(self.names, got, params):
+            if g.shape != p.shape: _refuse_shape(k, g, p)
+        return got
+    def grad_at(self, params):
+        "The gradient at `params`; None where there is none"
+        try: return self.grad([p.copy() for p in params])
+        except Exception: return None
 
 # %% ../../nbs/A2_any_function.ipynb #7c8f0009
-def _agree(probe, k, g, rng):
-    "The relative error along two random directions in array k, and whether it is small enough"
-    directions = rng.normal(size=(2, *g.shape))/np.sqrt(g.size)
-    sums, scale = [np.array([(f(g*v)).sum() for v in directions]) for f in (np.asarray, np.abs)]
-    for h in [probe.h] if probe.single else [probe.h, probe.h/10, probe.h/100]:
-        gaps = np.abs(probe.slopes(k, directions, h)[0] - sums)
-        if (gaps <= (1e-3 if probe.single else 1e-6)*scale + probe.noise(h)).all(): break
-    else: return 0., False
-    return float((gaps/np.maximum(scale, 1e-9)).max()), True
+_TRUST = 5   # error bars: further off is wrong
 
-def _entries(probe, k, g, rng, most=300):
-    "Some or all entries of array k: where, theirs, the quotients, and what kinks may do there"
-    at = np.sort(rng.choice(g.size, min(g.size, most), replace=False))
-    units = [np.eye(1, g.size, j).reshape(g.shape) for j in at]
-    slopes, apart = probe.slopes(k, units, probe.h)
-    q = 4 if probe.single else 10
-    finer, still = probe.slopes(k, units, probe.h/q)   # of a smooth loss: as much less apart
-    kinks = (still > apart/2) & (still > 3*probe.noise(probe.h/q))
-    theirs, within = g.ravel()[at], apart > 30*still   # a kink lay within the wider step
-    if probe.single: within = np.abs(theirs - finer) < np.abs(theirs - slopes)
-    return (at, theirs, np.where(within, finer, slopes),
-            np.where(kinks, np.inf, apart if probe.single else 0))
+def _rtol(probe, got):
+    "How far right gradients may be from one another, in parts of the largest entry"
+    theirs = _type_grain(np.concatenate([g.ravel() for g in got]))
+    loose = {2**-53: 1e-5, 2**-24: 1e-4}.get(theirs, 5e-2)
+    return max(loose, min(max(1e4*probe.scatter, 1e-3), 5e-2) if probe.scatter else 0)
 
-def _held(probe, k, g, rng):
-    "Array k: whether it is right, its relative error, and how it stands to the quotients"
-    error, agrees = _agree(probe, k, g, rng)
-    if agrees: return True, error, ''
-    at, theirs, slopes, kinks = _entries(probe, k, g, rng)
-    largest = max(np.abs(theirs).max(), np.abs(slopes).max())
-    room = (1e-2 if probe.single else 1e-5)*largest + probe.noise(probe.h)
-    off, smooth = np.abs(theirs - slopes) > room + kinks, kinks <= room
-    few = not off.any()   # of a large array, the wrong entries may not be among those tried
-    if few and (len(at) == g.size or probe.single or not smooth.all()):
-        error = relative_error(theirs[smooth], slopes[smooth]) if smooth.any() else 0.
-        return True, error, '' if probe.single or smooth.all() else 'beside a kink'
-    alike = (relation(g, slopes.reshape(g.shape)) if len(at) == g.size else
-             'wrong in a few of its entries' if few else relation(theirs, slopes))
-    return False, relative_error(theirs, slopes), alike
+def _ladder(probe, h):
+    "The steps of the quotients, as they are tried: (h, 1) for |p| < 1, or (h, 0), parts of |p|"
+    steps = [h, .03, h/10, 10*h, h/100, 1e-3, h/1000]
+    if probe.scatter: steps = [max(h, .03), .01, .1, 3e-3, .3, 1e-3, 1e-4, 1e-5, 1e-6]
+    return [*((step, 1) for step in steps), (1e-3, 0)]
 
-def _common(probe, got, rng):
-    "(name, cure) of one mistake that explains all entries that are tried; None if there is none"
+def _directions(g, rng): # two, each entry moving by about the same
+    signs = rng.choice([-1., 1.], (2, *g.shape))
+    return [*signs*rng.uniform(.5, 1.5, signs.shape)/np.sqrt(g.size)]
+
+def _agrees(probe, k, g, h, rng):
+    "The relative error along two random directions in array k; None unless it is small"
+    directions = _directions(g, rng)
+    sums, sizes = [np.array([(f(g*v)).sum() for v in directions])
+                   for f in (np.asarray, np.square)]
+    for step in (h, h/10, h/100):
+        slopes = probe.slopes(k, directions, step)[0]
+        error = (np.abs(slopes - sums)/np.maximum(np.sqrt(sizes), 1e-300)).max()
+        if (slopes == 0).all() and not g.any(): return 0.
+        noise = 1e-15*abs(probe.here)/step/np.sqrt(sizes.max())
+        if error < 1e-6 + noise and noise < 1e-5: return float(error)
+
+@dataclass(eq=False)
+class _Entries:
+    "Entries of one array, theirs beside quotients over several steps"
+    at:np.ndarray # which entries, (n,)
+    theirs:np.ndarray # (n,)
+    room:np.ndarray # how far two right gradients may be apart, (n,)
+    rtol:float # the same, in parts of the largest
+    sizes:np.ndarray # of the parameters, (n,)
+    noise:float # of the loss
+    tried:list=field(default_factory=list) # for each step: slopes, bars, jumps, reach, (n,) each
+    @property
+    def steps(self):
+        "For each step the slopes and the bars; where a larger step saw a kink, with room for it"
+        slopes, bars, jumps, reach = map(np.array, zip(*self.tried))
+        nearest = np.where(jumps > 0, reach, np.inf).min(0)   # the least step that saw a kink
+        hidden = (reach < nearest) & (_LOUD*self.noise/reach > jumps.max(0)) & np.isfinite(nearest)
+        room = np.where(self.sizes.max() < nearest/10, np.inf, _TRUST*jumps.max(0))
+        return slopes, np.where(reach >= nearest, np.inf, bars + np.where(hidden, room, 0))
+    @property
+    def best(self):
+        "The sharpest slope of each entry, and its bar"
+        slopes, bars = self.steps
+        pick = bars.argmin(0), np.arange(len(self.at))
+        return slopes[pick], bars[pick]
+    @property
+    def largest(self):
+        slopes, bars = self.best
+        sure = np.abs(slopes) - _TRUST*np.where(np.isfinite(bars), bars, 0)
+        return float(max(np.abs(self.theirs).max(), np.where(np.isfinite(bars), sure, 0).max(), 0))
+    def fits(self, slopes, bars, claimed=None):
+        "Whether their numbers, or `claimed`, lie within what is possible of `slopes`"
+        claimed = self.theirs if claimed is None else claimed
+        return np.abs(claimed - slopes) <= self.rtol*self.largest + self.room + _TRUST*bars
+    def sharp(self, part):
+        "Whether an entry is known to within a part of the largest"
+        return _TRUST*self.best[1] <= part*self.largest
+    @property
+    def wrong(self):
+        "Which entries no step vouches for"
+        slopes, bars = self.best
+        wrong = ~self.fits(slopes, bars) & (self.count() > 1)
+        for other, bar in zip(*self.steps):   # steps that contradict each other prove nothing
+            apart = np.abs(other - slopes) > _TRUST*(bar + bars) + self.rtol*self.largest
+            wrong &= ~(apart & self.fits(other, bar) & (_TRUST*bar <= .5*self.largest))
+        return wrong
+    def count(self): return np.isfinite(self.steps[1]).sum(0)
+
+def _try(entries, probe, k, which, h, least):
+    "One more step for the entries `which`"
+    n = len(entries.at)
+    found = [np.zeros(n), np.full(n, np.inf), np.zeros(n), h*np.maximum(least, entries.sizes)]
+    if which.any():
+        for a, b in zip(found, probe.slopes(k, entries.at[which], h, least)): a[which] = b
+    entries.tried.append(found)
+
+def _entries(probe, k, g, room, rtol, steps, rng, most=300):
+    "Entries of array k, each tried until it is known; of a large array 100, of which 40 to the end"
+    at = np.sort(rng.choice(g.size, g.size if g.size <= most else 100, replace=False))
+    e = _Entries(at, g.ravel()[at], room.ravel()[at], rtol,
+                 np.abs(probe.params[k]).ravel()[at], probe.noise)
+    _try(e, probe, k, np.full(len(at), True), *steps[0])
+    kept = np.zeros(len(at), bool)
+    doubtful = np.flatnonzero(~(e.fits(*e.best) & e.sharp(rtol)))
+    kept[rng.permutation(doubtful)[:40 if g.size > most else most]] = True
+    for h in steps[1:]:
+        known = e.sharp(rtol) & (e.fits(*e.best) | (e.count() > 1))
+        _try(e, probe, k, kept & ~known, *h)
+    return e
+
+# %% ../../nbs/A2_any_function.ipynb #7c8f000a
+@dataclass(eq=False)
+class _Held:
+    "How one array stands to its quotients"
+    verdict:str # right, wrong, unmeasured
+    error:float=0. # relative, where it could be measured
+    alike:str='' # how theirs stands to what it should be
+    entries:_Entries=None
+    resolution:float=0. # a smaller error, in parts of the largest entry, does not show
+
+def _hold(probe, k, got, room, h, rng):
+    "Array k against its quotients"
+    g, rtol = got[k], _rtol(probe, got)
+    error = None if probe.scatter else _agrees(probe, k, g, h, rng)
+    if error is not None: return _Held('right', error)
+    steps = _ladder(probe, h)
+    e = _entries(probe, k, g, room[k], rtol, steps, rng)
+    held = _Held('right', _error(e), entries=e)
+    held.resolution = float(np.median(_TRUST*e.best[1] + e.room)/(e.largest or 1)) + rtol
+    if e.wrong.any(): held.verdict, held.alike = 'wrong', _alike(k, got, e)
+    elif _drowned(e, got): held.verdict, held.alike = _drowned(e, got)
+    elif len(e.at) < g.size and _elsewhere(probe, k, g, room[k], rtol, steps, rng):
+        held.verdict, held.alike = 'wrong', 'wrong in a few of its entries'
+    elif not probe.scatter and not e.sharp(.3).all(): held.alike = 'beside a kink or an edge'
+    return held
+
+def _error(e):
+    "The largest gap in parts of the largest entry, over entries that are known well"
+    slopes, bars = e.best
+    known = (e.wrong | e.fits(slopes, bars)) & e.sharp(.05)
+    gaps = np.abs(e.theirs - slopes)[known]
+    return float(gaps.max()/(e.largest or 1)) if known.any() else 0.
+
+def _drowned(e, got):
+    "What to say of an array whose slopes are smaller than their error bars; None if they are not"
+    bar = _TRUST*np.median(e.best[1])
+    if bar < .3*e.largest or bar == 0: return None
+    if not np.isfinite(bar): return 'unmeasured', 'not to be measured'
+    if not e.theirs.any() and not any(s.any() for s, *_ in e.tried): return None
+    if bar < 1e-3*max(np.abs(g).max() for g in got):
+        return 'right', 'too small to measure'*bool(e.theirs.any())
+    return 'unmeasured', 'not to be measured'
+
+def _elsewhere(probe, k, g, room, rtol, steps, rng):
+    "Whether entries that were not tried must be wrong, by random directions in the whole array"
+    for v in _directions(g, rng):
+        slopes, bars, _ = map(np.array, zip(*(probe.slopes(k, [v], h) for h, _ in steps[:4])))
+        best = bars.argmin()
+        allowed = rtol/10*np.linalg.norm(g*v) + np.abs(room*v).sum() + _TRUST*bars.flat[best]
+        if not abs(slopes.flat[best] - (g*v).sum()) > allowed: return False
+    return True
+
+def _known_factor(c, tol):
+    "Whether a factor is one that slips have: a sign, a whole number or its inverse"
+    whole = [*range(2, 3 if tol > 1e-4 else 101)]
+    return any(abs(abs(c) - w) <= tol*w for w in [1, *whole, *(1/w for w in whole)])
+
+def _alike(k, got, e):
+    "How a wrong array stands to the right one, where a few words say it"
+    slopes, bars = e.best
+    good = e.sharp(.1)
+    if not e.theirs.any(): return '0 everywhere'
+    if not good.any(): return ''
+    g, q, room = e.theirs[good], slopes[good], (_TRUST*bars + e.room)[good] + e.rtol*e.largest
+    if (np.abs(q) <= room).all(): return 'not 0, as it should be'
+    def same(x): return (np.abs(x[good] - q) <= room).all()
+    c = float(g @ q/(q @ q))
+    if (np.abs(g - c*q) <= room*max(1, abs(c))).all() and (
+            _telling(g, c*q, q, room, 1) or _known_factor(c, room.max()/np.abs(q).max())):
+        return f'{c:.6g} times what it should be' if e.rtol < 1e-4 else f'about {c:.3g} times what it should be'
+    if got[k].ndim == 2 and got[k].shape == got[k].T.shape and same(got[k].T.ravel()[e.at]):
+        return 'transposed'
+    for j, other in enumerate(got):
+        if j != k and other.shape == got[k].shape and other.any() and same(other.ravel()[e.at]):
+            return f'exchanged: theirs of array {j} belongs here'
+    return ''
+
+def _telling(g, claimed, q, room, fitted):
+    "Whether so many fitted numbers explain at least two more, and nearly all of the gap"
+    off = np.abs(g - q) > room
+    left, gap = np.abs(g - claimed), np.abs(g - q)
+    return off.sum() >= fitted + 2 and (left[off] <= .1*gap[off]).mean() > .9
+
+# %% ../../nbs/A2_any_function.ipynb #7c8f000b
+_FACTOR = 'a sum for a mean, a 2, a learning rate, or clipping by the norm of the whole'
+
+def _common(probe, got, held, labels):
+    "Each (name, cure) of one mistake that explains all the arrays that are wrong"
+    wrong = [k for k, h in enumerate(held) if h.verdict == 'wrong']
+    if any(held[k].alike == 'wrong in a few of its entries' for k in wrong): return []
     columns = []
-    for k, (g, p) in enumerate(zip(got, probe.params)):
-        at, theirs, slopes, kinks = _entries(probe, k, g, rng, 100)
-        smooth, matrix = np.isfinite(kinks), np.full(len(at), p.ndim > 1)
-        columns.append(np.array([theirs, slopes, p.ravel()[at], matrix])[:, smooth])
-    g, q, p, matrix = np.hstack(columns)
-    if g.size < 3: return None   # one fitted number would explain too little
-    rtol, room = (1e-2, 1e-2) if probe.single else (1e-5, 1e-7)
-    def same(x): return np.allclose(g, x, rtol=rtol, atol=room*max(1, np.abs(g).max()))
-    def by(x, y): return float(x @ y/(y @ y)) if y.any() else 0.
-    c, bound = by(g, q), np.abs(g).max()
-    if same(c*q):
-        factor = (f'one factor on everything (factor = {c:.6g})',
-                  'a sum for a mean, a 2, a learning rate, or clipping')
-        known = {-1: ('the sign', 'no minus'), 0: ('no gradient', 'compute it')}
-        return known.get(round(c, 2 if probe.single else 6), factor)
-    for decayed in (p, p*matrix): # of everything, or of the matrices alone
-        decay = by(g - q, decayed)
-        if same(q + decay*decayed):
-            return (f'weight decay in the gradient alone (decay = {decay:.6g})',
-                    'add it to the loss, or leave it out here')
-    if same(np.clip(q, -bound, bound)): return (f'clipped entry by entry (bound = {bound:.6g})',
-                                                'check the gradient before it is clipped')
+    for k in wrong:
+        e = held[k].entries
+        good = e.sharp(.1)
+        slopes, bars = e.best
+        room = _TRUST*bars + e.room + e.rtol*e.largest
+        columns.append(np.array([e.theirs, slopes, probe.params[k].ravel()[e.at], room])[:, good])
+    g, q, p, room = np.hstack(columns)
+    if not g.size: return []
+    where = ('everything' if len(wrong) == len([h for h in got if h.any()]) or len(wrong) == len(got)
+             else ' and '.join(labels[k] for k in wrong))
+    alone = len(wrong) == 1 and len(got) > 1
+    found = [] if alone else [*_factors(g, q, room, where)]
+    found = found or [*_added(g, q, p, room, where)]
+    return found or [*_clips(g, q, room, got, held, wrong)]
 
-def _unused(probe, rng):
-    "Arrays that the loss does not depend on, whatever stands in them"
-    def alike(k, p): return all(probe.at(k, p + rng.normal(size=p.shape)) == probe.here()
-                                for _ in range(3))
-    return [k for k, p in enumerate(probe.params) if alike(k, p)]
+def _by(x, y): return float(x @ y/(y @ y)) if y.any() else 0.
 
-def _behaviour(grad, params, got, changed):
+def _factors(g, q, room, where):
+    if (np.abs(g) <= room*1e-3).all() and (np.abs(q) > room).any(): yield 'no gradient', 'compute it'
+    c = _by(g, q)
+    if not (np.abs(g - c*q) <= room*max(1, abs(c))).all() or not c: return
+    if abs(c + 1) <= min(2*room.max()/np.abs(q).max(), .05): yield 'the sign', 'no minus'
+    elif _telling(g, c*q, q, room, 1): yield f'one factor on {where} (factor = {c:.6g})', _FACTOR
+
+def _added(g, q, p, room, where):
+    "Decay, of squares or of absolute values, that one of the two has and the other has not"
+    on = '' if where == 'everything' else f' of {where.replace("gradient", "parameter")}'
+    for kind, slope, function in [('weight decay', p, '{half:.6g} times the sum of its squares'),
+                                  ('L1 decay', np.sign(p), '{c:.6g} times the sum of its absolute values')]:
+        c = _by(g - q, slope)
+        if not c or not (np.abs(q + c*slope - g) <= room).all(): continue
+        if not _telling(g, q + c*slope, q, room, 1): continue
+        what = function.format(half=abs(c)/2, c=abs(c))
+        s = 'parameter' if kind == 'weight decay' else 'sign of the parameter'
+        if c > 0: yield (f'{kind}{on} in the gradient, missing from the loss (decay = {c:.6g})',
+                         f'add {what} to the loss, or subtract {c:.6g} times the {s} from the gradient')
+        else: yield (f'{kind}{on} in the loss, missing from the gradient (decay = {-c:.6g})',
+                     f'the slope of {what} is {-c:.6g} times the {s}: add it to the gradient')
+
+def _clips(g, q, room, got, held, wrong):
+    "Clipping entry by entry, or of each array's norm"
+    cure = 'check the gradient before it is clipped'
+    bound = np.abs(np.concatenate([a.ravel() for a in got])).max()
+    clipped = np.clip(q, -bound, bound)
+    if bound and (np.abs(g - clipped) <= room).all() and _telling(g, clipped, q, room, 1):
+        yield f'clipped entry by entry (bound = {bound:.6g})', cure
+    norms = np.array([np.linalg.norm(a) for a in got])
+    norm, shorter = norms.max(), [_shortened(held[k].entries) for k in wrong]
+    if len(wrong) > 2 and all(shorter) and np.allclose(norms[wrong], norm, 1e-4, 0):
+        yield f'clipped array by array (norm = {norm:.6g})', cure
+
+def _shortened(e):
+    "Whether one positive factor below 1 gives their entries"
+    slopes, bars = e.best
+    c = _by(e.theirs, slopes)
+    return 0 < c < 1 and bool(e.fits(c*slopes, bars).all())
+
+# %% ../../nbs/A2_any_function.ipynb #7c8f000c
+def _room(pair, params, got, probe, rng):
+    "How far their gradient moves if each parameter is rounded: right ones may differ by that"
+    theirs = _type_grain(np.concatenate([g.ravel() for g in got]))
+    u, rooms = max(2*theirs, min(probe.scatter, 2**-8)), [np.zeros_like(g) for g in got]
+    for _ in range(2):
+        near = pair.grad_at([p + u*v for p, v in zip(params, _any_direction(params, rng))])
+        if near: rooms = [np.maximum(r, (10 if u < 1e-5 else 3)*np.abs(a - g)) for r, a, g in zip(rooms, near, got)]
+    return rooms
+
+def _changed(name, f, params, labels):
+    "Notes on the parameters that a call of `f` changes in place"
+    handed = [p.copy() for p in params]
+    try: f(handed)
+    except Exception: return []
+    return [labels[k] for k, (p, q) in enumerate(zip(params, handed)) if not np.array_equal(p, q)]
+
+def _flat(arrays): return np.concatenate([a.ravel() for a in arrays])
+
+def _ratio(a, b):
+    "The one number that takes all of `b` to `a`; None if there is none"
+    a, b = _flat(a), _flat(b)
+    c = _by(a, b)
+    return c if b.any() and np.abs(a - c*b).max() <= 1e-4*np.abs(a).max() else None
+
+def _kept(calls):
+    "What a gradient function keeps, from what three calls with the same parameters returned"
+    if not all(calls): return 'grad raises an error when it is called again'
+    first, second, third = calls
+    momentum = _ratio([c - b for b, c in zip(second, third)], [b - a for a, b in zip(first, second)])
+    if momentum and abs(momentum - 1) < 1e-3: return (
+        'grad accumulates: ' + ('the second call returns twice the first' if _ratio(second, first)
+        and abs(_ratio(second, first) - 2) < 1e-3 else 'each call adds to what the last returned') +
+        '. Set the gradients to 0 before each pass')
+    if momentum and 0 < momentum < 1: return (
+        f'**a velocity for the gradient (momentum = {momentum:.4g})**: grad keeps {momentum:.4g} of '
+        'what it returned before. Cure: return the gradient, and keep the velocity elsewhere')
+    return ('grad returns other numbers when it is called again with the same parameters: '
+            'it keeps something')
+
+def _behaviour(pair, params, got, changed):
     "Notes on a gradient function that leaves something behind"
     notes = [f'grad changes parameter {k}: compute every gradient before you change a weight'
              for k in changed]
-    again = _call_grad(grad, params)[0]
-    if all(map(np.array_equal, got, again)): return notes
-    if all(np.allclose(b, 2*a) for a, b in zip(got, again)):
-        return [*notes, 'grad accumulates: the second call returns twice the first. '
-                'Set the gradients to 0 before each pass']
-    return [*notes, 'grad returns other numbers when it is called again with the same parameters: '
-            'it keeps something']
+    again = pair.grad_at(params)
+    if again and all(map(np.allclose, got, again)): return notes
+    return [*notes, _kept([got, again, pair.grad_at(params)])]
 
+def _leans(pair, params, got, rng):
+    "Whether grad depends on the parameters that the loss was last called with"
+    try: pair.loss([p + v for p, v in zip(params, _any_direction(params, rng))])
+    except Exception: return False
+    try: stale = _in_order(pair.grad_f(pair.handed([p.copy() for p in params])), pair.names, pair.keyed)
+    except Exception: return False
+    pair.grad_at(params)   # what it keeps is right again
+    return not all(map(np.allclose, got, stale))
+
+# %% ../../nbs/A2_any_function.ipynb #62e2f0b4
+def _change(pair, params, u, h):
+    "The change of their gradient along `u`; NaN where there is none"
+    ends = [pair.grad_at([p + step*d for p, d in zip(params, u)]) for step in (-h, h)]
+    return (_flat(ends[1]) - _flat(ends[0]))/(2*h) if all(ends) else np.nan
+
+def _symmetric(pair, params, rng, h, tol):
+    "Whether the gradients are those of any function: then v . dg/du = u . dg/dv"
+    for _ in range(3):
+        u, v = [[rng.normal(size=p.shape) for p in params] for _ in range(2)]
+        (du, dv), (du2, dv2) = [[_change(pair, params, w, step) for w in (u, v)]
+                                for step in (h, h/2)]
+        u, v = _flat(u), _flat(v)
+        room = tol*sum(np.linalg.norm(d)*np.linalg.norm(w) for d, w in [(du, v), (dv, u)])
+        room += _TRUST*(abs((v*(du - du2)).sum()) + abs((u*(dv - dv2)).sum()))
+        if abs((v*du).sum() - (u*dv).sum()) > room: return False
+    return True
+
+# %% ../../nbs/A2_any_function.ipynb #7c8f000d
 _CONSISTENT = ('it is the gradient of some function, but not of this loss: the two do not belong '
                'together')
 _INCONSISTENT = ('no function at all has this gradient (its slopes are not symmetric): a rule '
                  'in it is wrong')
-_ROUGH = ('the loss is computed in float32: the quotients took steps of 0.01, and errors below '
-          'about 1 % do not show. For a sharper check, compute it in float64')
 
-def _report_functions(held, wrong, left, common, notes):
+def _unused(probe, held, rng, names):
+    "Arrays that the loss does not depend on, whatever stands in them"
+    p = probe.params
+    def alike(k): return all(probe.at([*p[:k], p[k] + rng.normal(size=p[k].shape), *p[k+1:]])
+                             == probe.here for _ in range(3))
+    return [f'the loss does not depend on parameter {name}' for k, name in enumerate(names)
+            if held[k].verdict != 'unmeasured' and alike(k)]
+
+def _on_grain(probe, held):
+    "A note on a loss that was not computed in float64, and on what that hides"
+    if not probe.scatter or not probe.moves: return []
+    like = 'in float32' if 1e-8 < probe.scatter < 1e-5 else 'in less than float64'
+    size = max((h.resolution for h in held if h.verdict != 'unmeasured'), default=0)
+    return [f'the loss is computed {like}: its values scatter by {probe.grain:.1g}, so the '
+            f'quotients took steps of about 0.03, and errors below {100*size:.2g} % of an '
+            "array's largest entry do not show. For a sharper check, compute it in float64"]
+
+def _verdict(held, labels, left):
+    "The verdict in a sentence, and what is wrong"
+    where = {v: ', '.join(n for n, h in zip(labels, held) if h.verdict == v)
+             for v in ('wrong', 'unmeasured')}
+    first = where['wrong'] or ('what it leaves behind' if left else '')
+    if first: return f'**The gradient is wrong**: {first}.', first
+    if where['unmeasured'] == ', '.join(labels):
+        return '**Nothing can be said of this gradient**: no step gave a quotient that can be trusted.', ''
+    also = f'; nothing can be said of {where["unmeasured"]}' if where['unmeasured'] else ''
+    return f'**The gradient is right**, as far as difference quotients can tell{also}.', ''
+
+def _report_functions(held, labels, left, common, notes):
     "The `Report` on functions, from what was measured"
-    rows = [[f'gradient {k}', error, 'right' if ok else 'wrong', alike]
-            for k, (ok, error, alike) in enumerate(held)]
-    first = ', '.join(f'gradient {k}' for k in wrong) or ('what it leaves behind' if left else '')
-    verdict = (f'**The gradient is wrong**: {first}.' if first else
-               '**The gradient is right**, as far as difference quotients can tell.')
-    causes = [Cause(((Mistake(common[0], 'all', None, common[1]), ()),), {})] if common else []
+    rows = [[label, h.error, h.verdict, h.alike] for label, h in zip(labels, held)]
+    verdict, first = _verdict(held, labels, left)
+    causes = [Cause(((Mistake(name, 'all', None, cure), ()),), {}) for name, cure in common]
     table = Table(['array', 'relative error', 'verdict', 'it is'], rows)
     return Report(not first, verdict, first, (), causes, table, notes, [])
 
-# %% ../../nbs/A2_any_function.ipynb #62e2f0b4
-def _symmetric(grad, params, rng, single):
-    "Whether the gradients are those of any function: then v . dg/du = u . dg/dv"
-    h, tol = (1e-2, 1e-2) if single else (1e-5, 1e-6)
-    def flat(arrays): return np.concatenate([a.ravel() for a in arrays])
-    def along(u):
-        low, high = [flat(_call_grad(grad, [p + step*d for p, d in zip(params, u)])[0])
-                     for step in (-h, h)]
-        return (high - low)/(2*h)
-    for _ in range(3):
-        u, v = [[rng.normal(size=p.shape) for p in params] for _ in range(2)]
-        du, dv, u, v = along(u), along(v), flat(u), flat(v)
-        room = tol*sum(np.linalg.norm(d)*np.linalg.norm(w) for d, w in [(du, v), (dv, u)])
-        if abs(v @ du - u @ dv) > room: return False
-    return True
+# %% ../../nbs/A2_any_function.ipynb #7c8f000e
+def _examine(pair, params, h, rng):
+    "The report on a pair of functions at checked parameters"
+    probe = _probe(pair, params, rng)
+    labels = [f'gradient {name}' for name in pair.names]
+    handed = [p.copy() for p in params]
+    got = pair.grad(handed)
+    changed = [n for n, p, q in zip(pair.names, params, handed) if not np.array_equal(p, q)]
+    left = _behaviour(pair, params, got, changed)
+    room = [np.zeros_like(g) for g in got] if left else _room(pair, params, got, probe, rng)
+    held = [_hold(probe, k, got, room, h, rng) for k in range(len(got))]
+    wrong = [k for k, one in enumerate(held) if one.verdict == 'wrong']
+    common = _common(probe, got, held, labels) if wrong else []
+    notes = left + [f'**{name}**. Cure: {cure}' for name, cure in common]
+    if wrong and not common and not left:
+        coarse = _rtol(probe, got) > 1e-5
+        whole = _symmetric(pair, params, rng, *((1e-2, 1e-2) if coarse else (1e-5, 1e-6)))
+        notes.append(_CONSISTENT if whole else _INCONSISTENT)
+    notes += [f'{labels[k]}: {len(held[k].entries.at)} of its {got[k].size} entries were tried'
+              for k in wrong if len(held[k].entries.at) < got[k].size]
+    if not left and _leans(pair, params, got, rng): notes.append(_LEANS)
+    notes += [f'loss changes parameter {k}: work on a copy'
+              for k in _changed('loss', pair.loss, params, pair.names)]
+    notes += _unused(probe, held, rng, pair.names) + _on_grain(probe, held)
+    return _report_functions(held, labels, left, common, notes)
+
+_LEANS = ('grad uses what the last call of loss has left behind: call loss with the same '
+          'parameters first')
+
+@contextmanager
+def _quiet():
+    with np.errstate(all='ignore'), warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        yield
 
 # %% ../../nbs/A2_any_function.ipynb #c5a6d937
-def diagnose_functions(loss:Callable, # list of arrays -> number
-                       grad:Callable, # list of arrays -> list of arrays, one gradient for each
-                       params:list, # where: arrays of any shape
-                       h:float=1e-5, # step of the difference quotients; 0.01 for a loss in float32
+def diagnose_functions(loss:Callable, # arrays, as in params -> number
+                       grad:Callable, # arrays, as in params -> gradients, one for each
+                       params, # where: a list of arrays of any shape, or a dict of them
+                       h:float=1e-5, # step of the first difference quotients
                        seed:int=0): # of the directions and entries that are tried
     "A `Report` on a gradient function of any code, held against its loss; ValueError for bad input"
-    rng, params = np.random.default_rng(seed), _check_params(params)
-    probe = _probe(loss, params, h, rng)
-    got, changed = _call_grad(grad, params)
-    left = _behaviour(grad, params, got, changed)
-    held = [_held(probe, k, g, rng) for k, g in enumerate(got)]
-    wrong = [k for k, (ok, *_) in enumerate(held) if not ok]
-    common = _common(probe, got, rng) if wrong else None
-    notes = left + ([f'**{common[0]}**. Cure: {common[1]}'] if common else [])
-    if wrong and not common and not left:
-        whole = _symmetric(grad, params, rng, probe.single or is_float32(dict(enumerate(got))))
-        notes.append(_CONSISTENT if whole else _INCONSISTENT)
-    notes += [f'gradient {k}: 300 of its {got[k].size} entries were tried'
-              for k in wrong if got[k].size > 300]
-    notes += [f'the loss does not depend on parameter {k}' for k in _unused(probe, rng)]
-    return _report_functions(held, wrong, left, common, notes + [_ROUGH]*probe.single)
+    h, (arrays, names) = _check_step(h), _check_params(params)
+    pair = _Pair(loss, grad, names, isinstance(params, dict))
+    with _quiet(): return _examine(pair, arrays, h, np.random.default_rng(seed))

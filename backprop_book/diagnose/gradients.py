@@ -15,7 +15,7 @@ import numpy as np
 
 from ..check import Table, as_floats, numeric_grad
 from ..loss import Loss, logistic_loss, logistic_loss_pm1, softmax, softmax_cross_entropy, squared_error
-from .layouts import Reading, read_rows, readings
+from .layouts import Reading, read_rows, readings, shown_digits
 from ..network import Grad, Trace, constrain, forward, free, is_free, parameters, with_parameters
 from ..transfer import leaky_relu, relu, sigmoid, softplus, tanh
 
@@ -187,6 +187,20 @@ def _sigmoid_twice(s, v):
 def _diagonal(s, v):
     if _is(s, softmax_cross_entropy): return _dA(s, -s.Y*(1 - softmax(s.A)))
 
+def _softmax_twice(s, v):
+    if _is(s, softmax_cross_entropy): return v*softmax(s.A)*(1 - softmax(s.A))
+
+def _keepdims(s, v): # what NumPy makes of sums over rows of a square array, laid along the other axis
+    if not _is(s, softmax_cross_entropy) or v.shape[0] != v.shape[1]: return None
+    E = np.exp(s.A - s.A.max())
+    return _dA(s, E/E.sum(1) - s.Y)
+
+def _other_targets(change): # the slope for other targets, where the loss takes them
+    def wrong(s, v):
+        Y = np.broadcast_to(change(s.Y), s.Y.shape)
+        if s.loss.suits(Y).all(): return _dA(s, s.loss.slope_f(s.A, Y))
+    return wrong
+
 def _batch_means(s, v):
     "The mean over batches of the means over their rows, of which the last has fewer"
     def weighed(size):
@@ -196,6 +210,8 @@ def _batch_means(s, v):
     k = _fit(s, 'size', lambda: next((k for k in range(2, s.n) if s.n % k and fits(k)), None))
     if k: return weighed(k)
 
+_PAIRED = 'each row has its own target: shuffle `X` and `Y` alike'
+_CLASSES = 'count classes from 0, as `np.eye(K)[c]` does'
 OF_LOSS = _family('loss', [
     ('the sum for the mean', lambda s, v: v*s.n, 'divide by the number of rows'),
     ('the mean twice', lambda s, v: v/s.n, 'divide by the number of rows once'),
@@ -225,6 +241,16 @@ OF_LOSS = _family('loss', [
      lambda s, v: np.full_like(v, v.mean()), 'each row and output has its own slope'),
     ('the slope summed over the rows first',
      lambda s, v: np.broadcast_to(v.sum(0), v.shape), 'each row has its own slope'),
+    ('the targets of the next row', _other_targets(lambda Y: np.roll(Y, -1, 0)), _PAIRED),
+    ('the targets of the row before', _other_targets(lambda Y: np.roll(Y, 1, 0)), _PAIRED),
+    ('the targets in reverse order', _other_targets(lambda Y: Y[::-1]), _PAIRED),
+    ('a flat Y, the targets averaged over the rows', _other_targets(lambda Y: Y.mean(0)),
+     'a flat `Y` meets every row: give it one column, `Y[:, None]`'),
+    ('a flat Y, the targets of all rows at each', lambda s, v: s.n*_dA(
+        s, s.loss.slope_f(s.A, np.broadcast_to(s.Y.mean(0), s.Y.shape))),
+     'a flat `Y` meets every row: give it one column, `Y[:, None]`'),
+    ('the target of the next class', _other_targets(lambda Y: np.roll(Y, -1, 1)), _CLASSES),
+    ('the target of the class before', _other_targets(lambda Y: np.roll(Y, 1, 1)), _CLASSES),
     ('the targets not smoothed', _hard, 'the loss that you report has smoothed targets'),
     ('only the first row', lambda s, v: _only(FIRST, v),
      '`return` after the loop over the rows, not in it'),
@@ -242,6 +268,9 @@ OF_LOSS = _family('loss', [
      'go on through the sigmoid or softmax: together they give `p - y`'),
     ('the softmax over the rows', _over_rows, 'each row sums to 1: `sum(axis=1, keepdims=True)`'),
     ('the softmax over all entries', _over_all,
+     'each row sums to 1: `sum(axis=1, keepdims=True)`'),
+    ('the softmax treated twice', _softmax_twice, "`p - y` holds the softmax's slope already"),
+    ('the softmax by the sums of other rows, for want of keepdims', _keepdims,
      'each row sums to 1: `sum(axis=1, keepdims=True)`'),
     ("the softmax's diagonal alone", _diagonal,
      'every share depends on every logit: with all of them it is `p - y`'),
@@ -283,6 +312,8 @@ OF_SLOPE = _family('slope', [
     ('the formula in a, fed z', _fed_z,
      'a formula in the output `a` takes `a`; for the net input there is `df(z)`'),
     ('the slope twice', lambda s, v: v*v, 'one factor for each function on the way'),
+    ('the output without its square, 1 - a for 1 - a**2', lambda s, v: 1 - s.A,
+     'the slope of tanh is `1 - a**2`'),
     ('the function for its slope', lambda s, v: s.A, "`f'(Z)`, and not `f(Z)`"),
     ('the sign of the slope', lambda s, v: -v, 'no minus here'),
     ('the slope without its sign', lambda s, v: np.abs(v),
@@ -326,6 +357,12 @@ def _weights_of(step):
         if np.shape(there) == s.W.shape: return s.delta @ there.T
     return wrong
 
+def _entry_by_entry(s, v):
+    for W in (s.W.T, s.W):
+        try: made = s.delta*W
+        except ValueError: continue
+        if made.shape == v.shape: return made
+
 def _scaled_carry(s, v): # c times what is carried: by the gradients of the layer before
     if not s.i: return None
     delta = v*s.net[s.i-1].transfer.df(s.trace.Z[s.i-1])
@@ -350,6 +387,9 @@ OF_CARRY = _family('carry', [
     ('nothing carried back', lambda s, v: np.zeros_like(v)),
     ('the weights without their sign', lambda s, v: s.delta @ np.abs(s.W).T),
     ('the gradient in place of the weights', lambda s, v: s.delta @ s.dW.T, '`W`, and not `dW`'),
+    ('the weights entry by entry, * for @', _entry_by_entry, '`delta @ W.T` adds up'),
+    ('the weights reshaped, not transposed',
+     lambda s, v: s.delta @ s.W.reshape(s.W.T.shape), '`.T` turns, `reshape` does not'),
     ('the weights of the layer before', _weights_of(-1), 'each layer has its own `W`'),
     ('the weights of the layer after', _weights_of(1), 'each layer has its own `W`'),
     ('the sign of what is carried', lambda s, v: -v, 'no minus here'),
@@ -392,6 +432,13 @@ _OF_BOTH = [
     ('the delta of the layer after', _with(lambda s: s.delta_after), 'each layer has its own')]
 
 OF_W = _family('W', _OF_BOTH, ', in W') + _family('W', [
+    ('the slope of the layer before in place of its output',
+     _fed(lambda s: s.net[s.i-1].transfer.df(s.trace.Z[s.i-1]) if s.i else None),
+     '`A_in` is an output: it must not be overwritten by a slope'),
+    ('the input reshaped, not transposed', lambda s, v: s.A_in.reshape(s.A_in.T.shape) @ s.delta,
+     '`.T` turns, `reshape` does not'),
+    ('the product reshaped, not transposed', lambda s, v: v.T.reshape(v.shape),
+     '`.T` turns, `reshape` does not'),
     ('the outer product the wrong way round', lambda s, v: v.T,
      '`A_in.T @ delta` has shape (n_in, n_out)'),
     ('sum of inputs times sum of deltas',
@@ -412,6 +459,9 @@ OF_W = _family('W', _OF_BOTH, ', in W') + _family('W', [
 OF_W += _family('W', [('c times what it should be, in W', _scaled,
                        'one factor in the line that computes it')], fits='c, in W')
 OF_B = _family('b', _OF_BOTH, ', in b') + _family('b', [
+    ('the sum of the layer after added',
+     lambda s, v: None if np.shape(s.delta_after)[1:] != v.shape else v + s.delta_after.sum(0),
+     'begin each layer with a sum of its own'),
     ('the sums of dW over the inputs', lambda s, v: s.dW.sum(0),
      '`delta.sum(0)`: a bias is fed 1, not the input'),
     ('the sums of dW over the neurons', lambda s, v: s.dW.sum(1),
@@ -469,6 +519,13 @@ def _fitting(name, fits, guess, give, cure, **fields):
         return give(s, v, c) if c else None
     return Mistake(name, 'all', wrong, cure, fits, **fields)
 
+_ANEW = 'make each array anew: `[np.zeros(...)]*L` is one array, L times'
+
+def _one_array(s, v): # what `[array]*L` gives, where all have one shape
+    if len({getattr(q, s.name).shape for q in s.net}) > 1 or len(s.net) < 2: return None
+    other = Step(s.net, s.trace, s.Y, s.loss, weights=s.weights, decay=s.decay)
+    return sum(a for _, name, a in walk((), other) if name == s.name)
+
 def _itself(p): return p
 def _unstated(guess): return lambda s, v: None if any(s.decay) else guess(s, v)
 def _stated(guess): return lambda s, v: guess(s, v) if any(s.decay) else None
@@ -494,12 +551,19 @@ OF_ALL = [
       for what, fits, of, cure in [('weight decay', 'decay', _itself, _STATE),
                                    ("an L1 penalty", 'penalty', np.sign, 'add it to the loss, or leave it out here')]
       for both, too in [(False, ''), (True, ', on biases too')]],
+    *_family('all', [('one array for all layers, the sum of all', _one_array, _ANEW),
+                     ('one array for all W, the sum of all',
+                      lambda s, v: _one_array(s, v) if s.name == 'W' else None, _ANEW),
+                     ('each array divided by its norm', lambda s, v: v/max(np.linalg.norm(v), 1e-300),
+                      'that is a direction, and not the gradient'),
+                     ('the signs of the entries alone', lambda s, v: np.sign(v),
+                      'that is a direction, and not the gradient')]),
     _fitting('weight decay of another strength', 'more', _stated(_decay(_itself)),
              _more(_itself, False), 'the loss and its gradient have one decay'),
     *_family('all', [('the decay forgotten', _restated(lambda n: 0), _STATED),
                      ('half the decay', _restated(lambda n: 1/2), _STATED),
                      ('twice the decay', _restated(lambda n: 2), _STATED),
-                     ('the decay subtracted', _restated(lambda n: -1), _STATED),
+                     ('the decay with a minus', _restated(lambda n: -1), _STATED),
                      ('the decay divided by n', _restated(lambda n: 1/n), _STATED),
                      ('the decay times n', _restated(lambda n: n), _STATED),
                      ('the decay on the biases too', _on_biases, 'the loss has it on `W` alone'),
@@ -527,13 +591,13 @@ CATALOGUE = [*OF_LOSS, *OF_SLOPE, *OF_CARRY, *OF_W, *OF_B, *OF_ALL, *STALE, _UNS
 def _steepest(f, Z, wobble): # the largest slope within the wobble, kinks and all
     return np.max([np.abs(f.df(Z + step*wobble)) for step in (-1, 0, 1)], axis=0)
 
-def _forward_rounding(s, u):
+def _forward_rounding(s, u, tiny):
     "What rounding may do to each net input, and to each layer's input and the network's output"
     wobbles, errs = [], [u*np.abs(s.trace.A[0])]
     for layer, A_in, Z, A in zip(s.net, s.trace.A, s.trace.Z, s.trace.A[1:]):
         size = np.abs(A_in) @ np.abs(layer.W) + np.abs(layer.b)
         wobbles.append(u*size + errs[-1] @ np.abs(layer.W))
-        errs.append(_steepest(layer.transfer, Z, wobbles[-1])*wobbles[-1] + u*np.abs(A))
+        errs.append(_steepest(layer.transfer, Z, wobbles[-1])*wobbles[-1] + u*np.abs(A) + tiny)
     return wobbles, errs
 
 def _loss_rounding(s, u, err):
@@ -545,12 +609,13 @@ def _loss_rounding(s, u, err):
 
 def _rounding(s, eps, kinks):
     "(layer, name) -> what rounding may do to a right gradient, by an error analysis of the pass"
-    u, bounds, s.i = 64*eps, {}, len(s.net) - 1   # 64: a few dozen operations round by eps/2 each
-    wobbles, errs = _forward_rounding(s, u)
+    u, bounds, s.i = 16*eps, {}, len(s.net) - 1   # 16: a few dozen operations round by eps/2 each
+    tiny = np.finfo('f4' if eps > 1e-9 else 'f8').tiny   # what is smaller is lost
+    wobbles, errs = _forward_rounding(s, u, tiny)
     dA, err = _loss_rounding(s, u, errs[-1])
     for s.i in reversed(range(len(s.net))):
         slope, wobble = s.f.df(s.Z), wobbles[s.i]
-        err_slope = u*(1 + np.abs(slope)) + wobble
+        err_slope = u*(1 + np.abs(slope)) + wobble + tiny
         if kinks: err_slope = err_slope + np.abs(s.f.df(s.Z + wobble) - s.f.df(s.Z - wobble))
         bounds[s.i, 'dA'], delta = err, dA*slope
         err = err*np.abs(slope) + (np.abs(dA) + err)*err_slope + u*np.abs(delta)
@@ -594,15 +659,22 @@ class _Case:
     printed:dict=field(default_factory=dict) # (layer, name) -> half a unit of the last digit
     def agrees(self, i, name, ours, slack=1):
         "Whether an array is what came; what is not finite agrees with nothing"
-        gap, room = np.abs(self.came[i, name] - ours), self.bounds.get((i, name), 0)
-        room = room + slack*self.printed.get((i, name), 0) + self.tol*np.abs(ours).max()
-        return bool(np.isfinite(ours).all() and (gap <= room).all())
+        gap = np.abs(self.came[i, name] - ours)
+        return bool(np.isfinite(ours).all() and (gap <= self.room(i, name, ours, slack)).all())
+    def room(self, i, name, ours, slack=1):
+        "How far from each entry of an array what came may be"
+        room = self.bounds.get((i, name), 0) + slack*self.printed.get((i, name), 0)
+        return room + self.tol*np.abs(ours).max()
     def first_gap(self, causes, fitted):
         "Where `causes` first do not give what came, going back; None if they give it all"
+        return self.gap_and_value(causes, fitted)[0]
+    def gap_and_value(self, causes, fitted):
+        "The first gap, and what `causes` give there"
         slack = 2 if any(m.fits for m, _ in causes) else 1   # a number fitted to digits errs too
         step = self.step(fitted)
         for i, name, ours in _compared(walk(causes, step), step):
-            if (i, name) in self.came and not self.agrees(i, name, ours, slack): return i, name
+            if (i, name) in self.came and not self.agrees(i, name, ours, slack): return (i, name), ours
+        return None, None
     def margin(self): # how many more numbers must be explained than were fitted
         return MARGIN if self.tol <= EXACT and not self.printed else 2*MARGIN
 
@@ -640,22 +712,23 @@ def _suspects(i, name, n_layers):
         if i: yield m, tuple(range(at - i, at + 1))   # and in all layers before
 
 # %% ../../nbs/08_gradient_checking.ipynb #57cc7268
-def _explain(case, n_layers, depth, causes=(), fitted=None, thin=None):
+def _explain(case, n_layers, depth, causes=(), fitted=None, thin=None, last=(None, None)):
     "Every way in which one to `depth` more mistakes give what came; `thin` rules out cheaply"
     fitted = dict(case.known if fitted is None else fitted)
-    gap = (thin or case).first_gap(causes, fitted)
+    gap, ours = (thin or case).gap_and_value(causes, fitted)
     if gap is None and thin:   # now with all the numbers
         yield from _explain(case, n_layers, 0, causes)
     elif gap is None and causes and not _vacuous(case, causes, fitted): yield Cause(causes, fitted)
-    elif gap and depth:
+    elif gap and depth and not (gap == last[0] and np.array_equal(ours, last[1])):
         for m, layers in _suspects_at(gap, case.step({})):
-            if _in_order(causes, m):
-                yield from _explain(case, n_layers, depth - 1, (*causes, (m, layers)), fitted, thin)
+            if gap != last[0] or _in_order(causes[-1][0], m):
+                yield from _explain(case, n_layers, depth - 1, (*causes, (m, layers)), fitted, thin,
+                                    (gap, ours))
 
-def _in_order(causes, m): # two mistakes in one rule, either way; in two rules, one way will do
-    if not causes: return True
-    last, order = causes[-1][0], [*RULES]
-    return m is not last and (m.rule == last.rule or order.index(m.rule) > order.index(last.rule))
+def _in_order(first, then): # at one gap: two mistakes in one rule, either way; in two, one way
+    order = [*RULES]
+    return first is not then and (
+        first.rule == then.rule or order.index(then.rule) > order.index(first.rule))
 
 def _vacuous(case, causes, fitted):
     "Whether a fitted number explains too little: any number would be explained so"
@@ -668,7 +741,7 @@ def _vacuous(case, causes, fitted):
 
 def _explained(m, at, whole, without, case):
     "How many numbers that do not follow from each other a fitted number accounts for"
-    changed = [np.abs(whole[k] - without[k]) > 1e-9*np.abs(whole[k]).max() for k in whole]
+    changed = [np.abs(whole[k] - without[k]) > case.room(*k, whole[k]) for k in whole]
     if m.fits == 'norm': return sum(c.any() for c in changed)   # one norm for each array
     count, s = sum(c.sum() for c in changed), case.step({})
     if m.rule in 'Wb' or m.fits in _FREELY: return count
@@ -692,7 +765,7 @@ def _merely_multiplies(case, cause, right):
 
 def _prefer(causes):
     "Without a free factor where that is possible; for the same mistakes, the fewest layers"
-    def free(c): return any(m.fits == 'factor' or m.fits.startswith('c,') for m, _ in c.mistakes)
+    def free(c): return any(m.fits in ('factor', 'more') or m.fits.startswith('c,') for m, _ in c.mistakes)
     plain = [c for c in causes if not free(c)] or causes
     first = {}
     for c in plain: first.setdefault(frozenset(m.name for m, _ in c.mistakes), c)
@@ -720,14 +793,12 @@ def _thinned(case, most=48):
     some = np.unique(live[np.linspace(0, len(live) - 1, most).astype(int)]) if len(live) else [0]
     some = np.arange(n_in)[some]
     def cut(a): return a[some] if np.shape(a)[:1] == (n_in,) else a
-    def step(fitted):
-        s = case.step(fitted)
-        net = [replace(s.net[0], W=s.net[0].W[some]), *s.net[1:]]
-        trace = Trace(s.trace.Z, [s.trace.A[0][:, some], *s.trace.A[1:]])
-        theirs = s.theirs and [Grad(cut(s.theirs[0].W), s.theirs[0].b), *s.theirs[1:]]
-        before = s.before and [Grad(cut(s.before[0].W), s.before[0].b), *s.before[1:]]
-        said = [replace(s.said[0], W=s.net[0].W[some]), *s.said[1:]]
-        return replace(s, net=net, said=said, trace=trace, theirs=theirs, before=before)
+    def of(grads): return grads and [Grad(cut(grads[0].W), grads[0].b), *grads[1:]]
+    trace = Trace(whole.trace.Z, [whole.trace.A[0][:, some], *whole.trace.A[1:]])
+    net, said = [[replace(q[0], W=q[0].W[some]), *q[1:]] for q in (whole.net, whole.said)]
+    base = replace(whole, net=net, said=said, trace=trace, theirs=of(whole.theirs),
+                   before=of(whole.before))
+    def step(fitted): return replace(base, fitted=fitted)
     def thin(arrays): return {k: cut(a) if k == (0, 'W') else a for k, a in arrays.items()}
     return replace(case, step=step, came=thin(case.came), bounds=thin(case.bounds),
                    printed=thin(case.printed))
@@ -814,7 +885,7 @@ def _wrong_slope(t, Z):
     "Whether `t.df` is not the slope of `t.f` at `Z`; kinks are passed over"
     h = 1e-6*np.maximum(1, np.abs(Z))
     left, right = (t.f(Z) - t.f(Z - h))/h, (t.f(Z + h) - t.f(Z))/h
-    smooth = np.abs(left - right) < 1e-3*(1 + np.abs(left))   # the two differ by h f''
+    smooth = np.abs(left - right) < 1e-5*(1 + np.abs(left))   # the two differ by h f''
     off = np.abs(t.df(Z) - (left + right)/2) > 1e-5*(1 + np.abs(right))
     return bool(off[smooth].any())
 
@@ -824,9 +895,13 @@ def _mend(net, trace, loss, Y, rng):
     mended = [replace(layer, transfer=replace(layer.transfer, df=quotient(layer.transfer.f)))
               if _wrong_slope(layer.transfer, Z) else layer for layer, Z in zip(net, trace.Z)]
     A, slope = trace.A[-1], loss.df(trace.A[-1], Y)
+    size = np.abs(loss.f(A, Y)).sum()/len(A)   # a loss is known to 1e-14 of this
+    def off(v, h): # NaN, where a step leaves what the loss is made for, shows nothing
+        gap = (loss(A + h*v, Y) - loss(A - h*v, Y))/(2*h) - (slope*v).sum()
+        return abs(gap) > 1e-5*(1 + np.abs(slope).sum()) + 1e-14*size/h
+    steps = max(1, np.abs(A).max())*np.array([1e-6, 1e-8])
     for v in rng.normal(size=(3, *Y.shape)):
-        gap = (loss(A + 1e-6*v, Y) - loss(A - 1e-6*v, Y))/2e-6 - (slope*v).sum()
-        if abs(gap) <= 1e-5*(1 + np.abs(slope).sum()): continue
+        if not all(off(v, h) for h in steps): continue
         def slope_f(A, Y): return numeric_grad(lambda a: loss.f(a, Y).sum(), A)
         return mended, replace(loss, slope_f=slope_f)
     return mended, loss
@@ -904,10 +979,10 @@ def _judge(case, in_float32, right, s, X):
     if s.stated and quotient: return 'to the rounding of quotients', [], case   # a slope mended
     if _another_convention(case, s): return 'with another convention at a kink', [], case
     if single and in_single: return 'to float32', [], soft
-    causes, _ = _search(case, len(s.net), in_float32, depths=(1,))
+    causes, told = _search(case, len(s.net), in_float32, depths=(1,))
     if quotient or in_single:   # a tiny error is explained by any tiny number
         causes = [c for c in causes if not any(m.fits for m, _ in c.mistakes)]
-    if causes: return '', causes, case
+    if causes: return '', causes, told
     if quotient: return 'as a difference quotient is', [], case
     if in_single: return 'to float32', [], soft
     if _is_quotient(s, X, case.came): return 'but where a difference quotient straddles a kink', [], soft
@@ -1144,10 +1219,12 @@ def _add_unsummed(found, n_layers):
 
 def _examine(s, X, reading, inner, rng):
     "What one reading of what came tells"
-    theirs = _theirs(s.net, reading.came)
-    s = replace(s, theirs=theirs, given=inner)
+    s = replace(s, theirs=_theirs(s.net, reading.came))
     found = (_by_nodes(s, reading.came, inner) if inner else
              _by_gradients(s, X, reading.came, reading.printed, rng))
+    if found.wrong and not inner and not reading.printed and (half := shown_digits(reading.came)):
+        again = _by_gradients(s, X, reading.came, half, rng)   # as numbers that were copied
+        if not again.wrong or again.causes and not found.causes: found = again
     found.unsummed, found.turned = reading.unsummed, reading.turned
     _add_unsummed(found, len(s.net))
     found.notes += reading.notes

@@ -28,6 +28,7 @@ class Right:
     loss: object
     grads: object
     options: dict = field(default_factory=dict)
+    reading: str = ''   # what a verdict may say instead of 'right', where the shapes leave two readings
 
     def report(self):
         "The report; KeyError for an argument that `diagnose` does not have"
@@ -229,8 +230,9 @@ def columns_in_a_dictionary(rng):
 def square_columns(rng):
     return _handed(rng, lambda pairs, *_: ([g for w, b in pairs for g in (w.T, b[:, None])], {'layout': 'columns'}),
                    widths=(3, 3), depth=(1, 3))
-def square_columns_told_by_the_biases(rng):
-    return _handed(rng, lambda pairs, *_: ([g for w, b in pairs for g in (w.T, b[:, None])],), widths=(3, 3))
+def square_columns_without_a_word(rng):
+    return _handed(rng, lambda pairs, *_: ([g for w, b in pairs for g in (w.T, b[:, None])], {}, 'right in columns'),
+                   widths=(3, 3))
 def records(rng): return _handed(rng, lambda pairs, *_: ([Grad(w, b) for w, b in pairs],))
 def one_vector(rng): return _handed(rng, lambda pairs, *_: (np.concatenate([g.ravel() for p in pairs for g in p]),))
 def flat_list(rng): return _handed(rng, lambda pairs, *_: ([g for pair in pairs for g in pair],))
@@ -282,7 +284,7 @@ def difference_quotients(rng):
     return Right(net, X, Y, loss, [(slopes(W), slopes(b)) for W, b in zip(Ws, bs)])
 
 
-FORMS = [columns, columns_in_a_dictionary, square_columns, square_columns_told_by_the_biases, records, one_vector,
+FORMS = [columns, columns_in_a_dictionary, square_columns, square_columns_without_a_word, records, one_vector,
          flat_list, dictionary, two_lists, biases_as_a_row, no_biases, no_biases_in_a_dictionary, one_bias_a_layer,
          mean_in_the_weights, with_deltas, with_decay, printed, printed_decimals, difference_quotients]
 FORM_NAMES = {form.__name__ for form in FORMS}

@@ -1,0 +1,118 @@
+"What an argument must be, and the sentence that says so: the gates that all modules share. No mathematics."
+import math
+import os
+from collections.abc import Callable
+from numbers import Integral, Real
+
+import numpy as np
+
+__all__ = ['shown', 'number', 'positive', 'share', 'count', 'flag', 'text', 'one_of', 'function', 'listed', 'generator', 'file_path',
+           'refuse_mask', 'real_array']
+
+MOST = 10**12  # as a count of anything
+
+
+def shown(value): # whatever came
+    "A short text of `value` for a message, even where its own `repr` fails"
+    if isinstance(value, type): return f'the class {value.__name__}'
+    if callable(value) and hasattr(value, '__name__'): return f'the function {value.__name__}'
+    if isinstance(value, np.ndarray) and value.size > 8: return f'an array of shape {value.shape}'
+    try: said = ' '.join(repr(value).split())
+    except Exception: said = f'a {type(value).__name__}'
+    if isinstance(value, str): said = f'the text {said}'
+    return said if len(said) <= 80 else f'{said[:60]} ... ({type(value).__name__})'
+
+
+def number(value, # what came
+           name:str, # what an error calls it
+           fits:Callable, # value -> bool
+           expected:str, # as in 'positive and finite'
+           kind:type=Real): # or Integral
+    "`value` as a float; TypeError if it is no such number, ValueError if it does not fit"
+    message = f'{name} must be {expected}, got {shown(value)}'
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, kind): raise TypeError(message)
+    if not fits(value): raise ValueError(message)
+    try: return float(value)
+    except OverflowError: raise ValueError(message) from None
+
+
+def positive(x, name):
+    "`x` as a float; TypeError, ValueError unless positive and finite"
+    return number(x, name, lambda x: 0 < x < math.inf, 'positive and finite')
+
+
+def share(x, name):
+    "`x` as a float; TypeError, ValueError unless from 0 to below 1"
+    return number(x, name, lambda x: 0 <= x < 1, 'a number from 0 to below 1')
+
+
+def count(x, name, low, high=MOST):
+    "`x` as an int; TypeError, ValueError unless a whole number from `low` to `high`"
+    limits = f'{low} or more' if high == MOST and not (isinstance(x, Integral) and x > MOST) else f'from {low} to {high}'
+    return int(number(x, name, lambda x: low <= x <= high, f'a whole number, {limits}', Integral))
+
+
+def flag(value, name, or_none=False):
+    "`value` as a bool, or None where that is allowed; TypeError otherwise"
+    if or_none and value is None: return None
+    if isinstance(value, (bool, np.bool_)) or type(value) is int and value in (0, 1): return bool(value)
+    raise TypeError(f'{name} must be True or False{" or None"*or_none}, got {shown(value)}')
+
+
+def text(value, name):
+    "`value`; TypeError if it is no text"
+    if isinstance(value, str): return value
+    raise TypeError(f'{name} must be a text, got {shown(value)}')
+
+
+def one_of(value, name, words):
+    "`value`; ValueError if it is none of `words`"
+    if isinstance(value, str) and value in words: return value
+    raise ValueError(f'{name} must be one of {", ".join(map(repr, words))}, got {shown(value)}')
+
+
+def function(value, name, example):
+    "`value`; TypeError if it cannot be called"
+    if callable(value) and not isinstance(value, type): return value
+    raise TypeError(f'{name} must be a function, such as {example}, got {shown(value)}')
+
+
+def listed(value, name, of):
+    "`value` as a list; TypeError if it is neither list nor tuple"
+    if isinstance(value, (list, tuple)): return [*value]
+    raise TypeError(f'{name} must be a list {of}, got {shown(value)}')
+
+
+def generator(rng, *more, name='rng'):
+    "`rng`; TypeError if it cannot permute, or lacks a method of `more`"
+    able = all(callable(getattr(rng, method, None)) for method in ('permutation', *more))
+    if able and not isinstance(rng, type): return rng
+    hint = ': call it, default_rng(0)' if getattr(rng, '__name__', '') == 'default_rng' else ''
+    raise TypeError(f'{name} must be a Generator, such as np.random.default_rng(0), got {shown(rng)}{hint}')
+
+
+def file_path(value, name='path'):
+    "`value` as a text; TypeError if it names no file (a number would be an open file of the system)"
+    if isinstance(value, (str, os.PathLike)) and (said := os.fspath(value)) and isinstance(said, str): return said
+    raise TypeError(f"{name} must name a file, as in 'net.npz', got {shown(value)}")
+
+
+def refuse_mask(values, name):
+    "TypeError for a masked array, or a list that holds one: what is masked would count like any number"
+    rows = values if isinstance(values, (list, tuple)) else [values]
+    if any(isinstance(row, np.ma.MaskedArray) or isinstance(row, (list, tuple)) and any(
+            isinstance(v, np.ma.MaskedArray) for v in row) for row in rows):
+        raise TypeError(f'{name} holds a masked array, and a mask is not looked at: fill it, {name}.filled(0), '
+                        'or leave those rows out')
+
+
+def real_array(values, name):
+    "A float copy of `values`, NaN and inf included; TypeError, ValueError if they are no array of real numbers"
+    if type(values) is not np.ndarray: refuse_mask(values, name)
+    try: array = np.array(values)
+    except ValueError: raise ValueError(f'{name} is ragged: rows of different lengths') from None
+    except Exception as error: raise TypeError(f'{name} cannot be read as an array: {error}') from None
+    if array.dtype.kind not in 'biuf':
+        got = f'dtype {array.dtype}' if array.ndim else shown(values)
+        raise TypeError(f'{name} must hold real numbers, got {got}')
+    return array if array.dtype.kind == 'f' else array.astype(float)
