@@ -27,7 +27,7 @@ from sympy.printing.str import StrPrinter
 from .check import as_floats
 from .descent import Optimizer, sgd
 from .files import write_text
-from .formula import as_mpmath, as_written
+from .formula import as_mpmath, as_typed
 from .loss import Loss, softmax_cross_entropy, squared_error
 from .network import Layer, forward, squashed_twice
 from .transfer import Transfer, identity, read_formula
@@ -547,7 +547,7 @@ def _letters(w, j, r):
 def _loss_formula(w, text, letters):
     "Of the loss; the outputs of softmax in their order, where SymPy would sort o10 before o2"
     if w.loss is not softmax_cross_entropy: return _read(text, *letters)
-    return as_written(text, *letters)
+    return as_typed(text, *letters)
 
 def _tell_part(w, r, j):
     "What an output adds to the loss, or what a row does (`j` None)"
@@ -655,7 +655,7 @@ def _tell_move(w, rules, numbers, before, l, field, index, at, what, name):
         past = before[l, field][k][index] if before and k in rules else sp.Integer(0)
         takes[k] = of(k, old), past
     for made, text in rules.items():
-        expr = as_written(text, *takes)
+        expr = as_typed(text, *takes)
         values = [q.moved[l, field][made][index] for q in (w.p, w.full)]
         result = (new if made == 'p' else of(made, new), *values)
         w.say(made, (l, None, at), f'layer {l+1}, {what}', result, expr,

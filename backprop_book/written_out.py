@@ -31,7 +31,7 @@ from backprop_book.descent import (
     sgd,
 )
 from .explain import _RULES, _loss_texts, _Names, _read_optimizer
-from .formula import as_written
+from .formula import as_typed
 from .loss import Loss, check_loss, logistic_loss, logistic_loss_pm1, softmax_cross_entropy
 from .network import check_net, forward, is_free, parameters, with_parameters
 from .tape import _is_own
@@ -332,7 +332,7 @@ def _rule_lines(rule):
     letters = {name: _symbol(name) for name in names.split()}
     def read(text):
         for power, name in shared.items(): text = text.replace(power, name)
-        return as_python(as_written(text, *letters))
+        return as_python(as_typed(text, *letters))
     return {made: read(text) for made, text in _RULES[rule].items()}
 
 def _moved(rule, names):

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 import sympy as sp
 from conftest import LOSSES, PAIR, POISSON, TRANSFERS
-from hypothesis import given, settings
+from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from backprop_book import explain, formula, written_out
 from backprop_book.check import as_numpy, numeric_grad
-from backprop_book.formula import FUNCTIONS, LIMITS, as_mpmath, as_written, read_formula
+from backprop_book.formula import FUNCTIONS, LIMITS, as_mpmath, as_typed, read_formula
 from backprop_book.loss import squared_error
 from backprop_book.network import Layer
 from backprop_book.transfer import Transfer, certify, leaky_relu
@@ -275,6 +275,9 @@ def _texts():
     for lines in written_out._SAFE.values(): yield from ((text, tuple('zuvayqm')) for text in lines.values())
 
 
+def test_constants(): assert read_formula('pi + E - 1e-2', 'z') == sp.pi + sp.E - sp.Rational(1, 100)
+
+
 @pytest.mark.parametrize('text, names', [*_texts()], ids=lambda v: v if isinstance(v, str) else '')
 def test_the_books_own_formulas_are_what_they_were(text, names):
     assert sp.srepr(read_formula(text, *names)) == sp.srepr(_old(text, names))
@@ -290,9 +293,9 @@ def _shown_texts():
 
 
 @pytest.mark.parametrize('text, names', [*_shown_texts()], ids=lambda v: v if isinstance(v, str) else '')
-def test_as_written_is_what_sympy_makes_of_it_unevaluated(text, names):
+def test_as_typed_is_what_sympy_makes_of_it_unevaluated(text, names):
     symbols = {n: sp.Symbol(n, real=True) for n in names}
-    assert sp.srepr(as_written(text, *names)) == sp.srepr(sp.parse_expr(text, symbols, evaluate=False))
+    assert sp.srepr(as_typed(text, *names)) == sp.srepr(sp.parse_expr(text, symbols, evaluate=False))
 
 
 def _numbers(depth):
@@ -328,7 +331,7 @@ def _by_python(text, z):
 @given(_numbers(7))
 def test_a_formula_means_what_python_means(text):
     try: expr = read_formula(text, 'z')
-    except ValueError: return   # beyond a limit, or a constant that is no real number
+    except ValueError: reject()   # beyond a limit, or a constant that is no real number
     f = as_mpmath(expr, Z)
     with mpmath.workdps(40):
         for z in map(mpmath.mpf, ('-1.7320508', '0.57721566', '2.2360679')):
@@ -342,7 +345,7 @@ def test_a_formula_means_what_python_means(text):
 @given(_numbers(6))
 def test_what_is_printed_is_read_again(text):
     try: expr = read_formula(text, 'z')
-    except ValueError: return
+    except ValueError: reject()
     again = read_formula(str(expr), 'z')
     f, g = as_mpmath(expr, Z), as_mpmath(again, Z)
     for z in (-1.7320508, 0.57721566, 2.2360679):
