@@ -1,8 +1,10 @@
 """Every number that `explain` prints, in every format, against a computation in mpmath that shares no code with the package."""
 import html
 import json
+import os
 import re
 import subprocess
+import time
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 
 import mpmath
@@ -295,6 +297,29 @@ def test_numbers_that_are_none_are_refused():
 def test_a_learning_rate_beside_an_optimizer_is_refused():
     refused(ValueError, ['lr is 0.5', 'adam(0.1', 'leave one'], MAZUR, POST_X, POST_Y, lr=0.5, optimizer=adam(0.1))
     assert explain(MAZUR, POST_X, POST_Y).settings['optimizer'] == 'sgd(0.5)'
+
+
+def relus(*widths): return [Layer(np.ones((i, o))/2, np.ones(o)/3, TRANSFERS[3]) for i, o in zip(widths, widths[1:])]
+
+
+@pytest.mark.parametrize('words, net, rows, how', [
+    (['20000 rows', '100'], relus(2, 2, 2), 20_000, dict(only=['E'])),
+    (['101 layers', '30'], relus(*[2]*102), 1, dict(only=['E'])),
+    (['multiplications', '500000'], relus(2, 60, 60, 2), 100, dict(only=['E'])),
+    (['8008 lines', '3000'], relus(2, 2, 2), 1, dict(only=['E'], updates=1000)),
+    (['a fraction', '2000 digits'], relus(2, 2, 2), 1, dict(exact=True, updates=12))])
+def test_a_refusal_says_which_limit_and_comes_soon(words, net, rows, how):
+    began = time.process_time()
+    refused(ValueError, words, net, np.ones((rows, 2)), np.ones((rows, 2)), **how)
+    assert time.process_time() - began < 2
+
+
+@pytest.mark.parametrize('formula, slope, x', [('exp(exp(z))', 'exp(z)*exp(exp(z))', 1e308), ('2**z', '2**z*log(2)', 1e300),
+                                               ('sin(exp(z))', 'cos(exp(z))*exp(z)', 1e5)])
+def test_numbers_too_large_to_write_are_refused_soon(formula, slope, x):
+    began, own = time.process_time(), Transfer('own', formula, slope, np.tanh, np.tanh)
+    refused(ValueError, ['own'], [Layer([[1.]], [0.], own)], [[x]], [[1.]])
+    assert time.process_time() - began < 2
 
 
 # ---- files
