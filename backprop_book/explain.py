@@ -1260,6 +1260,23 @@ def _one_of(value, name, choices):
     if isinstance(value, str) and value in choices: return value
     raise ValueError(f'{name} must be one of {", ".join(choices)}, got {value!r}')
 
+def _said_of_biases(layer):
+    "What a layer itself says of its biases, in the words of `explain`"
+    return 'frozen' if 'b' in layer.frozen and layer.biases != 'absent' else layer.biases
+
+def _agreed_biases(net, biases):
+    "What the layers and the caller say of the biases; ValueError where they contradict each other"
+    for i, layer in enumerate(net):
+        if 'W' in layer.frozen or layer.tied: raise ValueError(
+            f'layer {i} has frozen or tied weights, whose updates are not written out: '
+            'give a layer with weights of its own')
+    said = {_said_of_biases(layer) for layer in net}
+    if biases is None and len(said) == 1: return said.pop()
+    if biases is None: raise ValueError(f'the layers say different things of their biases, '
+                                        f'{", ".join(sorted(said))}: one of them must hold for all')
+    if said <= {'neuron', biases}: return biases
+    raise ValueError(f'biases={biases!r}, but layers say {", ".join(sorted(said))}: leave it out')
+
 def _check_biases(net, biases):
     "Refuse biases that are not what is said of them"
     for i, layer in enumerate(net):
@@ -1402,7 +1419,7 @@ def explain(net:list, # the layers, input side first
             lr:float=None, # learning rate of `sgd`, 0.5 if you do not say; not beside an optimizer
             optimizer=None, # one of backprop_book.descent: adam(0.01), ...
             updates:int=1, # how many; after the last comes one more forward pass
-            biases:str='neuron', # or 'layer': one shared by a layer; 'frozen'; 'absent'
+            biases:str=None, # 'neuron', 'layer': one shared by a layer, 'frozen', 'absent'; or as in net
             names:str='flat', # w1, w2, ...; or 'layered': w with layer, row and column
             digits:int=9, # significant ones that are shown
             exact:bool=False, # fractions stay fractions
@@ -1414,7 +1431,9 @@ def explain(net:list, # the layers, input side first
     multiplications, writes at most `MOST_LINES` lines, and fractions of `MOST_FRACTION` digits."""
     X, Y, optimizer = _checked_arguments(net, X, Y, loss, optimizer, lr)
     updates, digits = _whole(updates, 'updates', 0, 1000), _whole(digits, 'digits', 1, 40)
-    _one_of(biases, 'biases', _BIASES), _one_of(names, 'names', ('flat', 'layered'))
+    if biases is not None: _one_of(biases, 'biases', _BIASES)
+    _one_of(names, 'names', ('flat', 'layered'))
+    biases = _agreed_biases(net, biases)
     if exact and pencil: raise ValueError('exact and pencil: a fraction is not rounded; choose one')
     _check_biases(net, biases)
     called = _Names((X.shape[1], *(len(l.b) for l in net)), len(X), names, biases)

@@ -1,7 +1,6 @@
 """Every number that `explain` prints, in every format, against a computation in mpmath that shares no code with the package."""
 import html
 import json
-import os
 import re
 import subprocess
 import time
@@ -320,6 +319,26 @@ def test_numbers_too_large_to_write_are_refused_soon(formula, slope, x):
     began, own = time.process_time(), Transfer('own', formula, slope, np.tanh, np.tanh)
     refused(ValueError, ['own'], [Layer([[1.]], [0.], own)], [[x]], [[1.]])
     assert time.process_time() - began < 2
+
+
+def biased(b, **said): return [Layer([[.1, .2], [.3, .4]], b, TRANSFERS[1], **said)]*2
+
+
+@pytest.mark.parametrize('word, net', [('absent', biased(None, biases='absent')), ('layer', biased(.3, biases='layer')),
+                                       ('frozen', biased([.1, .2], frozen='b')), ('neuron', biased([.1, .2]))])
+def test_what_the_layers_say_of_their_biases_is_taken(word, net):
+    plain = [Layer(layer.W, layer.b, layer.transfer) for layer in net]
+    e = explain(net, POST_X, POST_Y)
+    assert e.settings['biases'] == word and str(e) == str(explain(plain, POST_X, POST_Y, biases=word))
+    if word != 'neuron': refused(ValueError, ['neuron', word, 'leave it out'], net, POST_X, POST_Y, biases='neuron')
+
+
+def test_layers_whose_freedom_is_not_written_out_are_refused():
+    first, mixed = biased([.1, .2])[0], [biased(None, biases='absent')[0], biased([.1, .2])[0]]
+    refused(ValueError, ['absent', 'neuron'], mixed, POST_X, POST_Y)
+    for said in (dict(frozen='W'), dict(tied='W0')):
+        refused(ValueError, ['layer 1', 'frozen or tied'], [first, biased([.1, .2], **said)[0]] if 'frozen' in said else
+                [first, Layer(first.W, [0, 0], TRANSFERS[1], tied='W0')], POST_X, POST_Y)
 
 
 # ---- files
