@@ -1,6 +1,7 @@
 """Every number that `explain` prints, in every format, against a computation in mpmath that shares no code with the package."""
 import html
 import json
+import os
 import re
 import subprocess
 import time
@@ -365,6 +366,19 @@ def test_a_file_is_written_once(tmp_path, suffix):
     e.write(path, overwrite=True)
     assert path.read_bytes() == before and before.decode('utf-8')
     with pytest.raises(ValueError, match='.pdf'): e.write(tmp_path/'worked.pdf')
+
+
+def test_a_file_keeps_its_rights_and_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    e, path = explain(MAZUR, POST_X, POST_Y), tmp_path/'worked.html'
+    path.write_text('mine')
+    path.chmod(0o640)
+    def full(fd): raise OSError(28, 'No space left on device')
+    monkeypatch.setattr(os, 'fsync', full)
+    with pytest.raises(OSError, match='the disk is full'): e.write(path, overwrite=True)
+    assert path.read_text() == 'mine' and [p.name for p in tmp_path.iterdir()] == ['worked.html']
+    monkeypatch.undo()
+    e.write(path, overwrite=True)
+    assert path.read_text() == e.html() and path.stat().st_mode & 0o777 == 0o640
 
 
 @pytest.mark.needs('TeX')
