@@ -1,8 +1,10 @@
 """Every number that `explain` prints, in every format, against a computation in mpmath that shares no code with the package."""
 import html
 import json
+import os
 import re
 import subprocess
+import time
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 
 import mpmath
@@ -297,6 +299,49 @@ def test_a_learning_rate_beside_an_optimizer_is_refused():
     assert explain(MAZUR, POST_X, POST_Y).settings['optimizer'] == 'sgd(0.5)'
 
 
+def relus(*widths): return [Layer(np.ones((i, o))/2, np.ones(o)/3, TRANSFERS[3]) for i, o in zip(widths, widths[1:])]
+
+
+@pytest.mark.parametrize('words, net, rows, how', [
+    (['20000 rows', '100'], relus(2, 2, 2), 20_000, dict(only=['E'])),
+    (['101 layers', '30'], relus(*[2]*102), 1, dict(only=['E'])),
+    (['multiplications', '500000'], relus(2, 60, 60, 2), 100, dict(only=['E'])),
+    (['8008 lines', '3000'], relus(2, 2, 2), 1, dict(only=['E'], updates=1000)),
+    (['a fraction', '2000 digits'], relus(2, 2, 2), 1, dict(exact=True, updates=12))])
+def test_a_refusal_says_which_limit_and_comes_soon(words, net, rows, how):
+    began = time.process_time()
+    refused(ValueError, words, net, np.ones((rows, 2)), np.ones((rows, 2)), **how)
+    assert time.process_time() - began < 2
+
+
+@pytest.mark.parametrize('formula, slope, x', [('exp(exp(z))', 'exp(z)*exp(exp(z))', 1e308), ('2**z', '2**z*log(2)', 1e300),
+                                               ('sin(exp(z))', 'cos(exp(z))*exp(z)', 1e5)])
+def test_numbers_too_large_to_write_are_refused_soon(formula, slope, x):
+    began, own = time.process_time(), Transfer('own', formula, slope, np.tanh, np.tanh)
+    refused(ValueError, ['own'], [Layer([[1.]], [0.], own)], [[x]], [[1.]])
+    assert time.process_time() - began < 2
+
+
+def biased(b, **said): return [Layer([[.1, .2], [.3, .4]], b, TRANSFERS[1], **said)]*2
+
+
+@pytest.mark.parametrize('word, net', [('absent', biased(None, biases='absent')), ('layer', biased(.3, biases='layer')),
+                                       ('frozen', biased([.1, .2], frozen='b')), ('neuron', biased([.1, .2]))])
+def test_what_the_layers_say_of_their_biases_is_taken(word, net):
+    plain = [Layer(layer.W, layer.b, layer.transfer) for layer in net]
+    e = explain(net, POST_X, POST_Y)
+    assert e.settings['biases'] == word and str(e) == str(explain(plain, POST_X, POST_Y, biases=word))
+    if word != 'neuron': refused(ValueError, ['neuron', word, 'leave it out'], net, POST_X, POST_Y, biases='neuron')
+
+
+def test_layers_whose_freedom_is_not_written_out_are_refused():
+    first, mixed = biased([.1, .2])[0], [biased(None, biases='absent')[0], biased([.1, .2])[0]]
+    refused(ValueError, ['absent', 'neuron'], mixed, POST_X, POST_Y)
+    for said in (dict(frozen='W'), dict(tied='W0')):
+        refused(ValueError, ['layer 1', 'frozen or tied'], [first, biased([.1, .2], **said)[0]] if 'frozen' in said else
+                [first, Layer(first.W, [0, 0], TRANSFERS[1], tied='W0')], POST_X, POST_Y)
+
+
 # ---- files
 @pytest.mark.needs('jsonschema')
 def test_json_is_as_the_schema_says():
@@ -321,6 +366,19 @@ def test_a_file_is_written_once(tmp_path, suffix):
     e.write(path, overwrite=True)
     assert path.read_bytes() == before and before.decode('utf-8')
     with pytest.raises(ValueError, match='.pdf'): e.write(tmp_path/'worked.pdf')
+
+
+def test_a_file_keeps_its_rights_and_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    e, path = explain(MAZUR, POST_X, POST_Y), tmp_path/'worked.html'
+    path.write_text('mine')
+    path.chmod(0o640)
+    def full(fd): raise OSError(28, 'No space left on device')
+    monkeypatch.setattr(os, 'fsync', full)
+    with pytest.raises(OSError, match='the disk is full'): e.write(path, overwrite=True)
+    assert path.read_text() == 'mine' and [p.name for p in tmp_path.iterdir()] == ['worked.html']
+    monkeypatch.undo()
+    e.write(path, overwrite=True)
+    assert path.read_text() == e.html() and path.stat().st_mode & 0o777 == 0o640
 
 
 @pytest.mark.needs('TeX')

@@ -147,7 +147,9 @@ def test_a_linear_example_whose_target_does_not_fit():
         worked.linear_forward(replace(C1, t=[0.1]))
 
 
-@pytest.mark.parametrize('kind, updates', [(ValueError, 10**30), (ValueError, 10**6), (ValueError, -1), (ValueError, -10**30), (ValueError, 10**400),
-                                           (TypeError, 2.), (TypeError, '3'), (TypeError, None), (TypeError, True), (TypeError, float('nan'))])
+@pytest.mark.parametrize('kind, updates', [(ValueError, 10**30), (ValueError, 10**6), (ValueError, -1),
+                                           (ValueError, -10**30), (ValueError, 10**400),
+                                           (TypeError, 2.), (TypeError, '3'), (TypeError, None),
+                                           (TypeError, True), (TypeError, float('nan'))])
 def test_a_run_ends(kind, updates):
     with pytest.raises(kind, match='updates must be'): worked.run(updates)
