@@ -580,7 +580,8 @@ td { padding: .35rem .6rem .35rem 0; } tr, svg, .name { break-inside: avoid; }
 h1 { font-size: 1.4rem; } h2 { break-after: avoid; font-size: 1.15rem; }
 svg { --page: Canvas; display: block; margin: 0 auto; max-height: 11cm; }
 .name span { display: inline-block; width: 20rem; max-width: 70%; border-bottom: 1px solid; }
-.about { padding-left: 1.2rem; } .about li { break-inside: avoid; overflow-x: auto; } .given math { white-space: nowrap; }
+.about { padding-left: 1.2rem; } .about li { break-inside: avoid; overflow-x: auto; }
+.given math { white-space: nowrap; }
 .number { width: 2rem; font-weight: bold; }
 .answer { width: 10rem; } .answer span { display: block; height: 2.4rem; border: 1px solid; }
 .key { break-before: page; margin-top: 4rem; }
@@ -594,7 +595,7 @@ font-size: 11pt; } .key { margin-top: 0; } @page { margin: 1.8cm; } }
 # %% ../nbs/16_worksheets.ipynb #d2507afe
 def _mathml(latex):
     "A formula for a page; where it is written on several rows, as several formulas"
-    from latex2mathml.converter import convert   # here: no other format needs it
+    from latex2mathml.converter import convert  # here: no other format needs it
     rows = re.sub(r'\\begin\{aligned\}\[t\]&|\\end\{aligned\}', '', latex).split(r'\\ &')
     if any(row.count('{') != row.count('}') for row in rows): rows = [''.join(rows)]   # a fraction
     return ' '.join(convert(row) for row in rows).replace('<math ', '<math displaystyle="true" ')
@@ -1277,7 +1278,8 @@ class _Marked:
     @cached_property
     def causes(self): return _causes(self.reading.desk, self.answers, self.line_verdicts)
     def count(self, verdict): return sum(v == verdict for v in self.verdicts.values())
-    def good(self): return self.count('right') + self.count('rounded')
+    def good(self): return {n for n, v in self.verdicts.items() if v in ('right', 'rounded')}
+    def bad(self): return {n for n, v in self.verdicts.items() if v == 'wrong'}
     def early_wrong(self):
         early = self.reading.desk.early
         return any(v == 'wrong' and n in early for n, v in self.line_verdicts.items())
@@ -1307,13 +1309,14 @@ def _candidates(first, answers):
         gain = _agreeing(E*F, desk.digits, given) - close - 1
         gain[0] = _agreeing(E[:1]*F, desk.digits, given, .3)[0] - rough
         found += [(g, k, factors) for k, g in enumerate(gain) if g > 0]
-    found = sorted(found, key=lambda f: (-f[0], f[1]))[:6]
+    own, others = [[f for f in found if (not f[1]) == which] for which in (True, False)]
+    found = own + sorted(others, key=lambda f: (-f[0], f[1]))[:6]
     return [_scaled(readings[k], f) if f else readings[k] for _, k, f in found]
 
 # %% ../nbs/16_worksheets.ipynb #b4ef67e8
 def _is_better(new, first):
     "Whether a reading explains the answers, and the sheet's own does not do so as well"
-    wrong, gain = new.count('wrong'), new.good() - first.good()
+    wrong, gain = new.count('wrong'), len(new.good() - first.good()) - len(first.good() & new.bad())
     slip, signs = new.reading.kind == 'slip', new.reading.kind == 'convention'
     if wrong + slip >= first.count('wrong') or gain < (1 if signs and not wrong else 2): return False
     if first.causes and not first.early_wrong() and (wrong or slip): return False
