@@ -399,9 +399,9 @@ OF_CARRY = _family('carry', [
      lambda s, v: np.broadcast_to(s.delta.sum(0) @ s.W.T, v.shape), _EACH),
     ('deltas averaged over rows, then carried',
      lambda s, v: np.broadcast_to(s.delta.mean(0) @ s.W.T, v.shape), _EACH)])
+OF_CARRY += _family('carry', [('c times what is carried', _scaled_carry, _ALIKE)], fits='c, carried')
 OF_CARRY += _family('carry', [('updated weights carried back', _updated,
                                'compute every gradient before you change a weight')], fits='lr')
-OF_CARRY += _family('carry', [('c times what is carried', _scaled_carry, _ALIKE)], fits='c, carried')
 
 # %% ../../nbs/08_gradient_checking.ipynb #64dd6f7b
 def _with(delta): # the gradient with another array for delta, where it fits
