@@ -107,7 +107,8 @@ def _written_loops(shape, loss, safe, rule, numbers, whole):
 # %% ../nbs/18_one_compiled_loop.ipynb #7d63050b
 def _numba_and_scipy():
     try:
-        with interrupts_noticed(held=True): import scipy.linalg.cython_blas    # noqa: F401
+        with interrupts_noticed(held=True):
+            import scipy.linalg.cython_blas    # noqa: F401
     except ImportError: raise ImportError('compiled.train needs numba and SciPy: '
                                           'pip install "backprop_book[fast]"') from None
     return _numba(True)

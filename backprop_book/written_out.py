@@ -473,7 +473,8 @@ def _numba(compiled):
     "numba, or None: without it, or if it is not wanted; ImportError if it is wanted and missing"
     if flag(compiled, 'compiled', or_none=True) is False: return None
     try:
-        with interrupts_noticed(held=True): import numba    # half a numba would stay broken
+        with interrupts_noticed(held=True):    # half a numba would stay broken
+            import numba
     except ImportError:
         if compiled is None: return None
         raise ImportError('compiled=True needs numba: pip install "backprop_book[fast]", '
