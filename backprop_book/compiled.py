@@ -108,7 +108,7 @@ def _written_loops(shape, loss, safe, rule, numbers, whole):
 def _numba_and_scipy():
     try:
         with interrupts_noticed(held=True):
-            import scipy.linalg.cython_blas    # noqa: F401
+            import scipy.linalg.cython_blas    # noqa: F401, I001
     except ImportError: raise ImportError('compiled.train needs numba and SciPy: '
                                           'pip install "backprop_book[fast]"') from None
     return _numba(True)

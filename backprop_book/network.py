@@ -138,8 +138,8 @@ def check_net(net):
     for i, layer in enumerate(net):
         if not isinstance(layer, Layer): raise TypeError(
             f'net[{i}] is no Layer, as in Layer(W, b, tanh): {shown(layer)}')
-        takes, gives = len(layer.W), len(net[i-1].b)
-        if i and takes != gives:
+        takes, gives = len(layer.W), len(net[i-1].b) if i else len(layer.W)
+        if takes != gives:
             raise ValueError(f'layer {i} expects {takes} inputs, but layer {i-1} gives {gives}')
         if layer.tied: _check_tied(net, i)
 

@@ -15,10 +15,11 @@ from itertools import product
 
 import numpy as np
 
+from ..arguments import count, positive
 from ..check import Table, as_floats, numeric_grad
 from .layouts import Reading, read_rows, readings, shown_digits
 from ..loss import Loss, logistic_loss, logistic_loss_pm1, softmax, softmax_cross_entropy, squared_error
-from ..network import Grad, Trace, constrain, forward, free, is_free, parameters, with_parameters
+from ..network import Grad, Layer, Trace, constrain, forward, free, is_free, parameters, with_parameters
 from ..transfer import leaky_relu, relu, sigmoid, softplus, tanh
 
 # %% ../../nbs/08_gradient_checking.ipynb #562a6ce7
@@ -232,7 +233,7 @@ OF_LOSS = _family('loss', [
     ('twice the mean over the outputs', lambda s, v: 2*v/v.shape[1],
      'a mean of squares over all entries: if your loss is that, say `weights=2/K`'),
     ('the loss itself for its slope', lambda s, v: _dA(s, s.loss.f(s.A, s.Y)),
-     'the slope of a square is `A - Y`, and not `(A - Y)**2`'),
+     'the slope of half a square is `A - Y`'),
     ('the size of the slope without its sign', lambda s, v: np.abs(v),
      '`A - Y`, without `abs`'),
     ('the sign of the slope alone', lambda s, v: _dA(s, np.sign(v)),
@@ -314,7 +315,7 @@ OF_SLOPE = _family('slope', [
     ('the formula in a, fed z', _fed_z,
      'a formula in the output `a` takes `a`; for the net input there is `df(z)`'),
     ('the slope twice', lambda s, v: v*v, 'one factor for each function on the way'),
-    ('the output without its square, 1 - a for 1 - a**2', lambda s, v: 1 - s.A,
+    ('the output without its square, 1 - a', lambda s, v: 1 - s.A,
      'the slope of tanh is `1 - a**2`'),
     ('the function for its slope', lambda s, v: s.A, "`f'(Z)`, and not `f(Z)`"),
     ('the sign of the slope', lambda s, v: -v, 'no minus here'),
@@ -1189,7 +1190,7 @@ def _read_earlier(earlier, s, X):
     "The trace of an earlier pass, and the gradients of the step before, if a network came"
     if earlier is None: return None, None
     if isinstance(earlier, Trace): return earlier, None
-    if not isinstance(earlier, (list, tuple)) or not all(hasattr(q, 'transfer') for q in earlier):
+    if not isinstance(earlier, (list, tuple)) or not all(isinstance(q, Layer) for q in earlier):
         raise TypeError(f'earlier is {earlier!r:.60}: give the Trace of another forward pass, or '
                         'the network before the last step')
     if [q.W.shape for q in earlier] != [q.W.shape for q in s.net]: raise ValueError(
@@ -1247,8 +1248,8 @@ def _best(found):
                            "`layout='rows'` or `layout='columns'` says which it is")
         first.either = True
         return first
-    if best.lines: best.notes.append(_TWO.format(_LAYOUT[best.turned], _LAYOUT[not best.turned],
-                                                 _outcome(others)))
+    if best.lines and any(f.causes for f in others): best.notes.append(
+        _TWO.format(_LAYOUT[best.turned], _LAYOUT[not best.turned], _outcome(others)))
     return best
 
 _LAYOUT = {False: 'rows', True: 'columns'}
@@ -1354,10 +1355,10 @@ def diagnose(net:list, # the layers, input side first
              digits:int=None, # how many digits of `grads` were printed; texts show it themselves
              biases:str=None): # 'absent' or 'layer', for all layers; None asks the layers
     "A `Report`: which rule is wrong first, and by which mistake; ValueError for what does not fit"
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(count(seed, 'seed', 0))
     X, s = _prepare(net, X, Y, loss, weights, decay, biases, rng)
     s.earlier, s.before = _read_earlier(earlier, s, X)
-    if lr is not None: s.fitted = {'lr': float(as_floats(lr, 'lr'))}
+    if lr is not None: s.fitted = {'lr': positive(lr, 'lr')}
     if grads is None and deltas is None and dAs is None:
         grads = grads_under((), replace(s, net=s.stated[0], loss=s.stated[1]) if s.stated else replace(s))
     inner = {k: a for name, arrays in (('delta', deltas), ('dA', dAs))

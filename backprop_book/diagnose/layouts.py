@@ -13,6 +13,7 @@ from decimal import Decimal
 
 import numpy as np
 
+from ..arguments import listed
 from ..check import as_floats
 
 # %% ../../nbs/A3_reading_gradients.ipynb #a3d0c005
@@ -180,7 +181,8 @@ def _misfit(i, kind, shape, want):
 def _each_turned(flat, net):
     "[W, b, ...] with those W turned that fit no other way: a writer who keeps no one layout"
     def turn(k, raw):
-        a = None if raw is None or k % 2 else np.asarray(raw)
+        try: a = None if raw is None or k % 2 else np.asarray(raw)
+        except ValueError: return raw   # ragged: refused in words later
         want = net[k//2].W.shape
         return a.T if a is not None and a.shape == want[::-1] and want[0] != want[1] else raw
     return [turn(k, raw) for k, raw in enumerate(flat)]
@@ -292,7 +294,9 @@ def read_rows(arrays, # one for each layer, (n, n_out), or (n_out, n) in columns
               layout:str=None): # 'rows' or 'columns'
     "(layer, name) -> (n, n_out) array, where they came"
     if arrays is None: return {}
-    arrays = list(arrays)[-len(outputs):]   # one more: the slope in X stands first
+    if isinstance(arrays, np.ndarray) and arrays.ndim: arrays = [*arrays]
+    arrays = listed(arrays, f'{name}s', 'of arrays, one for each layer')
+    arrays = arrays[-len(outputs):]   # one more: the slope in X stands first
     if len(arrays) != len(outputs):
         raise ValueError(f'{len(arrays)} {name}s for {len(outputs)} layers')
     came = {(i, name): as_floats(a, f'{name} of layer {i}').astype(float)
