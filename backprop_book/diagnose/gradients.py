@@ -316,7 +316,7 @@ OF_SLOPE = _family('slope', [
      'a formula in the output `a` takes `a`; for the net input there is `df(z)`'),
     ('the slope twice', lambda s, v: v*v, 'one factor for each function on the way'),
     ('the output without its square, 1 - a', lambda s, v: 1 - s.A,
-     'the slope of tanh is `1 - a**2`'),
+     'the slope of tanh is `1 - a*a`'),
     ('the function for its slope', lambda s, v: s.A, "`f'(Z)`, and not `f(Z)`"),
     ('the sign of the slope', lambda s, v: -v, 'no minus here'),
     ('the slope without its sign', lambda s, v: np.abs(v),
