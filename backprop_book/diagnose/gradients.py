@@ -816,7 +816,8 @@ def _tell_apart(causes, s, rng):
     pool = np.vstack([s.Y, others[s.loss.suits(others).reshape(len(others), -1).all(1)]])
     for attempt in range(10):
         n = s.n if s.earlier or np.size(s.weights) > 1 else s.n + 1 + attempt % 3
-        X, Y = rng.normal(size=(n, s.trace.A[0].shape[1])), pool[rng.integers(0, len(pool), n)]
+        X = (1 + attempt)*rng.normal(size=(n, s.trace.A[0].shape[1]))   # further and further out
+        Y = pool[rng.integers(0, len(pool), n)]
         if np.size(s.weights) > 1: Y = s.Y   # the weights are those of these rows
         there = replace(s, trace=forward(s.net, X), Y=Y, theirs=None, given={})
         steps = [replace(there, fitted=dict(c.fitted)) for c in causes]
@@ -1332,7 +1333,7 @@ def _say(causes, telling, came):
     groups, size = {}, sum(a.size for a in came.values())
     for c, v in zip(causes, values): groups.setdefault(f'{v:.6g}', []).append(c.name)
     told = '; '.join(f'{v} under {", or ".join(names)}' for v, names in groups.items())
-    rest = ' No input tried parts the rest.' if len(groups) < len(causes) else ''
+    rest = ' This number does not part the rest.' if len(groups) < len(causes) else ''
     return [*notes, f'These {len(causes)} give the same {size} numbers here. On `report.telling`, '
             f'an X and Y of {len(X)} rows, {entry} is {told}.{rest}']
 
