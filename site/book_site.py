@@ -1,14 +1,22 @@
-"""What the site needs beyond Jupyter Book: MathJax from here, nbdev's directives understood, results never stale.
+"""What the site needs beyond Jupyter Book: MathJax from here, nbdev's directives understood, chapters executed side
+by side, results never stale.
 
 Jupyter Book loads it as a local extension (`_config.yml`)."""
 import hashlib
 import re
 import shutil
 import sysconfig
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from os import cpu_count
 from pathlib import Path
 
 import myst_nb
+import nbformat
 from docutils import nodes
+from jupyter_cache import get_cache
+from jupyter_cache.base import CacheBundleIn
+from jupyter_cache.executors.utils import single_nb_execution
+from sphinx.util import logging
 
 ROOT = Path(__file__).parent.parent
 MATHJAX = Path(sysconfig.get_path('purelib'))/'sphinx-mathjax-offline'/'static'/'mathjax'
@@ -28,9 +36,44 @@ def code_hash():
     return hashlib.sha256(b''.join(file.read_bytes() for file in behind_cells())).hexdigest()[:16]
 
 
-def forget_stale_results(app, config):
-    "Key the cache of executed notebooks by what they import and read, so that a change of it runs them again"
-    config.nb_execution_cache_path = str(ROOT/'_build'/'executed'/code_hash())
+def results():
+    "The cache of executed notebooks, keyed by what they import and read, so that a change of it runs them again"
+    return get_cache(str(ROOT/'_build'/'executed'/code_hash()))
+
+
+def is_executed(path, cache):
+    "Whether the results of the notebook at `path` are in the cache"
+    try: return bool(cache.match_cache_notebook(nbformat.read(path, as_version=4)))
+    except KeyError: return False
+
+
+def forget_stale_results(app, config): config.nb_execution_cache_path = str(results().path)
+
+
+def execute_side_by_side(app, env, docnames):
+    "Execute what MyST-NB would execute one after the other, a chapter a processor; the longest begin"
+    cache, log = results(), logging.getLogger(__name__)
+    chapters = [path for name in docnames if (path := Path(env.doc2path(name))).suffix == '.ipynb']
+    waiting = sorted((path for path in chapters if not is_executed(path, cache)), key=lambda path: -path.stat().st_size)
+    with ThreadPoolExecutor(cpu_count()) as pool:
+        running = {pool.submit(execute, path, app.config.nb_execution_timeout): path for path in waiting}
+        for n, done in enumerate(as_completed(running), 1):
+            path, (notebook, result) = running[done], done.result()
+            if result.err is None: keep(notebook, path, result.time, cache)
+            how = f'in {result.time:.0f} s' if result.err is None else 'and failed: once more below, to say how'
+            log.info(f'executed {path.stem} {how} ({n} of {len(waiting)})')
+
+
+def execute(path, timeout):
+    "The notebook at `path` with its outputs, and how it went"
+    notebook = nbformat.read(path, as_version=4)
+    return notebook, single_nb_execution(notebook, cwd=str(path.parent), timeout=timeout, allow_errors=False)
+
+
+def keep(notebook, path, seconds, cache):
+    "Put an executed notebook where MyST-NB looks for it"
+    bundle = CacheBundleIn(notebook, str(path), data={'execution_seconds': seconds})
+    cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
 
 
 def own_style(app, config):
@@ -118,6 +161,7 @@ def setup(app):
     app.add_config_value('book_code', code_hash(), 'env')  # a changed package makes every page be read again
     app.connect('config-inited', forget_stale_results, priority=100)
     app.connect('config-inited', own_style, priority=900)
+    app.connect('env-before-read-docs', execute_side_by_side)
     app.connect('builder-inited', ship_mathjax)
     app.connect('builder-inited', ship_cell_style, priority=900)
     app.connect('doctree-read', read_directives)

@@ -1,5 +1,6 @@
 """What the tests share: random networks, losses and batches that fit each other; a browser; samples."""
 import functools
+import importlib.util
 import os
 import sys
 from collections import Counter
@@ -33,13 +34,24 @@ def sampled(items, k, seed=0):
 
 
 def pytest_collection_modifyitems(config, items):
-    "Leave slow tests to `make test-all`"
+    "Leave to `make test-all` what is slow, and the chapters that the site's build has executed as they are now"
     if TEST_ALL: return
     slow = [item for item in items if item.get_closest_marker('slow')]
     counts = Counter(item.path.stem for item in slow)
     LEFT_OUT.update(f'{file}: {n} slow test{"s" if n > 1 else ""}' for file, n in counts.items())
-    config.hook.pytest_deselected(items=slow)
-    items[:] = [item for item in items if item not in slow]
+    chapters = executed_by_the_build([item for item in items if item.path.suffix == '.ipynb'])
+    if chapters: LEFT_OUT.add(f'{len(chapters)} chapters, which the build of the site has executed with this package')
+    config.hook.pytest_deselected(items=slow + chapters)
+    items[:] = [item for item in items if item not in {*slow, *chapters}]
+
+
+def executed_by_the_build(chapters):
+    "Those notebooks whose results the build of the site has kept: each cell ran, with the package as it is"
+    if not chapters or importlib.util.find_spec('myst_nb') is None: return []
+    sys.path.append(str(Path(__file__).parent.parent/'site'))
+    from book_site import is_executed, results
+    cache = results()
+    return [item for item in chapters if is_executed(item.path, cache)]
 
 
 def pytest_runtest_setup(item):
