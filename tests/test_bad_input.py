@@ -48,12 +48,15 @@ def training(X=X, Y=Y, net=NET, loss=squared_error, optimizer=0.1, epochs=2, bat
     return train(net, X, Y, loss, optimizer, epochs, batch_size, np.random.default_rng(0), progress=False, **kwargs)
 
 
-CALLS = [lambda X: forward(NET, X), lambda X: loss_and_grads(NET, X, np.zeros((len(X), 1)), squared_error), lambda X: training(X=X)]
+CALLS = [lambda X: forward(NET, X),
+         lambda X: loss_and_grads(NET, X, np.zeros((len(X), 1)), squared_error),
+         lambda X: training(X=X)]
 
 
 @pytest.mark.parametrize('call', CALLS, ids=['forward', 'loss_and_grads', 'train'])
 class TestX:
-    def test_wrong_number_of_columns(self, call): refused(ValueError, ['layer 0', '2', '(6, 3)'], call, np.zeros((6, 3)))
+    def test_wrong_number_of_columns(self, call):
+        refused(ValueError, ['layer 0', '2', '(6, 3)'], call, np.zeros((6, 3)))
     def test_flat(self, call): refused(ValueError, ['X has shape (6,)', '[None, :]'], call, np.zeros(6))
     def test_empty(self, call): refused(ValueError, ['(0, 2)'], call, np.zeros((0, 2)))
     def test_nan(self, call): refused(ValueError, ['X[1, 0]', 'nan'], call, [[0., 0.], [np.nan, 0.]])
@@ -64,14 +67,17 @@ class TestX:
 
 
 @pytest.mark.parametrize('loss', [squared_error, logistic_loss, logistic_loss_pm1, softmax_cross_entropy], ids=repr)
-@pytest.mark.parametrize('call', [lambda loss, A, Y: loss(A, Y), lambda loss, A, Y: loss.df(A, Y), lambda loss, A, Y: loss.check(A, Y)],
-                         ids=['value', 'slope', 'check'])
+@pytest.mark.parametrize('call', [lambda loss, A, Y: loss(A, Y),
+                                  lambda loss, A, Y: loss.df(A, Y),
+                                  lambda loss, A, Y: loss.check(A, Y)], ids=['value', 'slope', 'check'])
 class TestY:
-    def test_flat_against_a_column(self, call, loss): refused(ValueError, ['(5,)', '(5, 1)', 'Y[:, None]'], call, loss, np.zeros((5, 1)), np.zeros(5))
+    def test_flat_against_a_column(self, call, loss):
+        refused(ValueError, ['(5,)', '(5, 1)', 'Y[:, None]'], call, loss, np.zeros((5, 1)), np.zeros(5))
     def test_class_numbers(self, call, loss):
         cure = 'np.eye(3)[Y]' if loss is softmax_cross_entropy else '(5, 3)'
         refused(ValueError, ['(5,)', '(5, 3)', cure], call, loss, np.zeros((5, 3)), np.zeros(5, int))
-    def test_other_width(self, call, loss): refused(ValueError, ['(5, 1)', '(5, 2)'], call, loss, np.zeros((5, 2)), np.zeros((5, 1)))
+    def test_other_width(self, call, loss):
+        refused(ValueError, ['(5, 1)', '(5, 2)'], call, loss, np.zeros((5, 2)), np.zeros((5, 1)))
     def test_empty(self, call, loss): refused(ValueError, ['(0, 2)'], call, loss, np.zeros((0, 2)), np.zeros((0, 2)))
 
 
@@ -86,7 +92,8 @@ def test_targets_must_be_finite(loss):
 def test_labels_must_suit_the_loss():
     net1, net3 = (random_network([2, n], identity, np.random.default_rng(0)) for n in (1, 3))
     signs, bits, digits = np.array([[1.], [-1.]]), np.array([[1.], [0.]]), np.array([[2., 0., 1.], [0., 1., 0.]])
-    for call in (lambda net, Y, loss: loss.check(forward(net, X[:2]).A[-1], Y), lambda net, Y, loss: training(X[:2], Y, net, loss, batch_size=2)):
+    for call in (lambda net, Y, loss: loss.check(forward(net, X[:2]).A[-1], Y),
+                 lambda net, Y, loss: training(X[:2], Y, net, loss, batch_size=2)):
         refused(ValueError, ['logistic_loss_pm1'], call, net1, signs, logistic_loss)
         refused(ValueError, ['-1', '1'], call, net1, bits, logistic_loss_pm1)
         refused(ValueError, ['1'], call, net3, digits, softmax_cross_entropy)
@@ -131,7 +138,8 @@ def test_a_parameter_cannot_be_changed_in_place():
 
 
 @pytest.mark.parametrize('dA', [np.zeros((6, 2)), np.zeros(6), np.zeros((5, 1))], ids=str)
-def test_a_slope_that_does_not_fit(dA): refused(ValueError, ['dA', str(dA.shape), '(6, 1)'], backward, NET, forward(NET, X), dA)
+def test_a_slope_that_does_not_fit(dA):
+    refused(ValueError, ['dA', str(dA.shape), '(6, 1)'], backward, NET, forward(NET, X), dA)
 
 
 @pytest.mark.parametrize('size', [0, -1, 7])
@@ -171,7 +179,8 @@ def test_other_settings_of_a_random_network():
     refused(TypeError, ['dtype'], random_network, [2, 1], tanh, RNG, dtype=int)
 
 
-@pytest.mark.parametrize('make, bad', [(leaky_relu, 0), (leaky_relu, 1), (leaky_relu, -0.2), (fold, 0), (fold, 1.1), (fold, -0.2)])
+@pytest.mark.parametrize('make, bad', [(leaky_relu, 0), (leaky_relu, 1), (leaky_relu, -0.2),
+                                       (fold, 0), (fold, 1.1), (fold, -0.2)])
 def test_slopes_out_of_range(make, bad): refused(ValueError, ['slope', str(bad)], make, bad)
 
 
@@ -180,7 +189,8 @@ def test_a_diverging_run_keeps_the_last_finite_network():
     with np.errstate(all='raise'):  # NumPy's own warnings must not reach the caller
         with pytest.raises(TrainingDiverged) as caught: training(1e3*X, net=net, optimizer=10., epochs=50)
     error = caught.value
-    assert np.isfinite(parameters(error.net)).all() and len(error.history) == error.epoch + 1 and np.isfinite(error.history).all()
+    assert np.isfinite(parameters(error.net)).all() and np.isfinite(error.history).all()
+    assert len(error.history) == error.epoch + 1
     for word in (f'epoch {error.epoch}', f'batch {error.batch}', 'learning rate'): assert word in str(error)
 
 
@@ -191,7 +201,8 @@ def test_an_interrupted_run_keeps_its_network():
         calls += 1
         if calls == 40: raise KeyboardInterrupt
         return np.tanh(z)
-    net = random_network([2, 3, 1], [Transfer('mine', 'tanh(z)', '1 - tanh(z)**2', f, tanh.df), identity], np.random.default_rng(1))
+    mine = Transfer('mine', 'tanh(z)', '1 - tanh(z)**2', f, tanh.df)
+    net = random_network([2, 3, 1], [mine, identity], np.random.default_rng(1))
     with pytest.raises(TrainingInterrupted) as caught: training(net=net, epochs=1000)
     assert np.isfinite(parameters(caught.value.net)).all() and len(caught.value.history) < 1000
     assert not np.array_equal(parameters(caught.value.net), parameters(net))
@@ -240,16 +251,27 @@ class TestSavedNetworks:
                 assert parameters(again).tobytes() == parameters(NET).tobytes()
         assert loaded < len(whole)/2
 
-    @pytest.mark.parametrize('changes', [dict(version=np.array(99)), dict(format=np.array('other')), dict(W0=None), dict(W0=np.full((2, 3), np.nan)),
-                                         dict(W0=np.ones((2, 4))), dict(b1=np.ones(2)), dict(W0=np.ones((2, 3), complex)), dict(extra=np.ones(1)),
-                                         dict(transfers=np.array(['tanh', '__import__("os")'])), dict(transfers=np.array(['tanh']))], ids=lambda c: next(iter(c)))
+    @pytest.mark.parametrize('changes', [
+        dict(version=np.array(99)),
+        dict(format=np.array('other')),
+        dict(W0=None),
+        dict(W0=np.full((2, 3), np.nan)),
+        dict(W0=np.ones((2, 4))),
+        dict(b1=np.ones(2)),
+        dict(W0=np.ones((2, 3), complex)),
+        dict(extra=np.ones(1)),
+        dict(transfers=np.array(['tanh', '__import__("os")'])),
+        dict(transfers=np.array(['tanh']))], ids=lambda c: next(iter(c)))
     def test_tampered_with(self, tmp_path, changes):
         path = saved(tmp_path/'net.npz', **changes)
         refused(ValueError, [str(path)], load_network, path)
 
-    @pytest.mark.parametrize('write', [lambda p: p.write_bytes(b''), lambda p: p.write_text('W = 1'), lambda p: p.write_bytes(b'\x93NUMPY\x01\x00'),
-                                       lambda p: zipfile.ZipFile(p, 'w').close(), lambda p: p.write_bytes(pickle.dumps([1, 2]))],
-                             ids=['empty', 'text', 'npy', 'empty zip', 'pickle'])
+    @pytest.mark.parametrize('write', [
+        pytest.param(lambda p: p.write_bytes(b''), id='empty'),
+        pytest.param(lambda p: p.write_text('W = 1'), id='text'),
+        pytest.param(lambda p: p.write_bytes(b'\x93NUMPY\x01\x00'), id='npy'),
+        pytest.param(lambda p: zipfile.ZipFile(p, 'w').close(), id='empty zip'),
+        pytest.param(lambda p: p.write_bytes(pickle.dumps([1, 2])), id='pickle')])
     def test_another_format(self, tmp_path, write):
         write(tmp_path/'net.npz')
         refused(ValueError, ['net.npz'], load_network, tmp_path/'net.npz')
@@ -276,7 +298,8 @@ class TestSavedNetworks:
         refused(ValueError, ['layer 0', 'W'], save_network, bad, tmp_path/'net.npz')
         assert not list(tmp_path.iterdir())
 
-    def test_a_missing_file_is_that(self, tmp_path): refused(FileNotFoundError, ['none.npz'], load_network, tmp_path/'none.npz')
+    def test_a_missing_file_is_that(self, tmp_path):
+        refused(FileNotFoundError, ['none.npz'], load_network, tmp_path/'none.npz')
 
     def test_own_transfer_functions(self, tmp_path):
         mine = Transfer('mine', 'z**2', '2*z', lambda z: z**2, lambda z: 2*z)

@@ -1,4 +1,6 @@
-"""The benchmark: the programs of the book and C do the same work; the results say what they should. Nothing is timed."""
+"""The benchmark: the programs of the book and C do the same work; the results say what they should.
+
+Nothing is timed."""
 import dataclasses
 import importlib
 import json

@@ -27,9 +27,11 @@ def test_the_same_run(widths, transfers, loss, n, batch_size, optimizer, dtype):
     rngs = [np.random.default_rng(1), np.random.default_rng(1)]
     (theirs, history), (ours, our_history) = [f(net, X, Y, loss, optimizer, 10, batch_size, rng, progress=False)
                                               for f, rng in zip((descent.train, train), rngs)]
-    assert rngs[0].random() == rngs[1].random() and [(l.W.dtype, l.transfer) for l in ours] == [(l.W.dtype, l.transfer) for l in theirs]
+    assert rngs[0].random() == rngs[1].random()
+    assert [(l.W.dtype, l.transfer) for l in ours] == [(l.W.dtype, l.transfer) for l in theirs]
     tolerance = 1e-12 if dtype is float else 1e-5    # some eps a step, of at most 40
-    np.testing.assert_allclose(parameters(ours), parameters(theirs), rtol=0, atol=tolerance*max(1, np.abs(parameters(theirs)).max()))
+    scale = max(1, np.abs(parameters(theirs)).max())
+    np.testing.assert_allclose(parameters(ours), parameters(theirs), rtol=0, atol=tolerance*scale)
     np.testing.assert_allclose(our_history, history, rtol=tolerance)
     assert np.abs(parameters(ours) - parameters(net)).max() > 1e-2
 
@@ -38,13 +40,14 @@ def test_the_same_run(widths, transfers, loss, n, batch_size, optimizer, dtype):
 @pytest.mark.parametrize('case_of', ['too large for a few steps only', 'for good', 'at once'])
 def test_a_run_that_diverges(case_of):
     "One row drives the weight to 1e82, the others bring it back: `descent` finds a loss in between that overflows"
-    X, Y, lr, start = {'too large for a few steps only': (np.array([[1e43], *[[1.], [-1.]]*5]), np.array([[1e40], *[[0.]]*10]), 0.5, 0.),
-                       'for good': (np.array([[3.], [2.]]), np.array([[1.], [0.]]), 3., 1.),
-                       'at once': (np.array([[1.], [2.]]), np.array([[1.], [0.]]), 3., 1e200)}[case_of]
+    x, y, lr, start = {'too large for a few steps only': ([1e43, *[1., -1.]*5], [1e40, *[0.]*10], 0.5, 0.),
+                       'for good': ([3., 2.], [1., 0.], 3., 1.),
+                       'at once': ([1., 2.], [1., 0.], 3., 1e200)}[case_of]
+    args = [Layer([[start]], [0.], identity)], np.c_[x], np.c_[y], squared_error, lr, 500, 1
     errors = []
     for f in (descent.train, train):
         with pytest.raises(TrainingDiverged) as caught:
-            f([Layer([[start]], [0.], identity)], X, Y, squared_error, lr, 500, 1, np.random.default_rng(0), shuffle=False, progress=False)
+            f(*args, np.random.default_rng(0), shuffle=False, progress=False)
         errors.append(caught.value)
     theirs, ours = errors
     assert str(ours) == str(theirs) and (ours.epoch, ours.batch) == (theirs.epoch, theirs.batch)
@@ -72,7 +75,8 @@ def test_an_interruption_leaves_a_network_that_can_be_used(monkeypatch):
         if len(calls) == 5: raise KeyboardInterrupt
         show(*args)
     monkeypatch.setattr(written_out, '_show', interrupted)
-    with pytest.raises(TrainingInterrupted) as caught: train(net, X, Y, loss, 0.01, 10**6, 4, shuffle=False, progress=False)
+    with pytest.raises(TrainingInterrupted) as caught:
+        train(net, X, Y, loss, 0.01, 10**6, 4, shuffle=False, progress=False)
     monkeypatch.undo()
     error = caught.value
     short, history = train(net, X, Y, loss, 0.01, error.epoch, 4, shuffle=False, progress=False)
@@ -81,8 +85,8 @@ def test_an_interruption_leaves_a_network_that_can_be_used(monkeypatch):
     np.testing.assert_allclose(error.history, history, rtol=1e-9)
 
 
-@pytest.mark.parametrize('change, error', [(dict(loss='square'), 'loss must be a Loss'), (dict(net=[]), 'net'), (dict(epochs=-1), 'epochs'),
-                                           (dict(batch_size=99), 'batch_size')], ids=str)
+@pytest.mark.parametrize('change, error', [(dict(loss='square'), 'loss must be a Loss'), (dict(net=[]), 'net'),
+                                           (dict(epochs=-1), 'epochs'), (dict(batch_size=99), 'batch_size')], ids=str)
 @needs_numba
 def test_bad_input_is_refused_in_chapter_9s_words(change, error):
     net, X, Y, loss = case([2, 2, 1], [tanh, identity], squared_error, 5)
@@ -100,7 +104,8 @@ def test_the_error_says_what_to_install(missing, monkeypatch):
 
 
 def test_arrays_are_made_only_where_the_number_of_rows_changes():
-    source = _written_loops(((2, 20, tanh), (20, 3, identity)), softmax_cross_entropy, False, 'adam', ('lr', 'beta1', 'beta2', 'eps'), False)
+    layers, settings = ((2, 20, tanh), (20, 3, identity)), ('lr', 'beta1', 'beta2', 'eps')
+    source = _written_loops(layers, softmax_cross_entropy, False, 'adam', settings, False)
     before, loop = source.split('for epoch in range(epochs):')
     made, step = loop.split('for r in range(rows):', 1)
     assert before.count('np.empty(') == 1 and 'if rows != ' in made

@@ -64,8 +64,10 @@ def plain_adam(p, slopes, lr, beta1=0.9, beta2=0.999, eps=1e-8):
     return p
 
 
-CASES = [(sgd, plain_sgd, {}), (momentum, plain_momentum, {}), (momentum, plain_momentum, dict(beta=0.5)), (nesterov, plain_nesterov, {}),
-         (nesterov, plain_nesterov, dict(beta=0.5)), (rmsprop, plain_rmsprop, {}), (rmsprop, plain_rmsprop, dict(rho=0.6, eps=0.1)),
+CASES = [(sgd, plain_sgd, {}),
+         (momentum, plain_momentum, {}), (momentum, plain_momentum, dict(beta=0.5)),
+         (nesterov, plain_nesterov, {}), (nesterov, plain_nesterov, dict(beta=0.5)),
+         (rmsprop, plain_rmsprop, {}), (rmsprop, plain_rmsprop, dict(rho=0.6, eps=0.1)),
          (adam, plain_adam, {}), (adam, plain_adam, dict(beta1=0.5, beta2=0.7, eps=0.1))]
 
 
@@ -103,7 +105,8 @@ def test_an_interruption_at_the_start_of_a_batch_gives_the_newest_network(batch)
         train(net, X, Y, squared_error, momentum(0.1), 2, 4, np.random.default_rng(7), progress=False)
     wanted, memory, rng = NET, None, np.random.default_rng(7)
     for rows in [rows for epoch in range(2) for rows in minibatches(10, 4, rng)][:batch]:
-        wanted, memory = optimizer_step(wanted, loss_and_grads(wanted, X[rows], Y[rows], squared_error)[1], momentum(0.1), memory)
+        _, grads = loss_and_grads(wanted, X[rows], Y[rows], squared_error)
+        wanted, memory = optimizer_step(wanted, grads, momentum(0.1), memory)
     error = caught.value
     assert parameters(error.net).tobytes() == parameters(wanted).tobytes()
     assert (error.epoch, error.batch) == divmod(batch, 3) and len(error.history) == 1 + batch//3
@@ -118,7 +121,7 @@ def test_weights_that_overflow_end_a_run_even_where_the_loss_does_not():
 
 
 def test_a_diverged_run_gives_the_last_network_with_a_finite_loss():
-    "Each step from the same weights with the same rows: the newest network's loss overflows, that of the one before does not"
+    "Each step from the same weights with the same rows: the newest network's loss overflows, the one before's does not"
     net = random_network([3, 2, 2], identity, np.random.default_rng(2))
     with pytest.raises(TrainingDiverged, match='the loss of the batch') as caught:
         train(net, 1e3*X, Y, squared_error, 1.0, 5, 1, shuffle=False, progress=False)
@@ -136,7 +139,8 @@ def python(code, env):
 def test_without_an_except_jupyter_keeps_the_network(tmp_path):
     code = '''import sys
 from IPython.core.interactiveshell import InteractiveShell
-InteractiveShell().run_cell('from backprop_book.descent import TrainingInterrupted; raise TrainingInterrupted("stopped", [1, 2])')
+InteractiveShell().run_cell('from backprop_book.descent import TrainingInterrupted; '
+                            'raise TrainingInterrupted("stopped", [1, 2])')
 assert sys.last_value.net == [1, 2]'''
     python(code, os.environ | {'IPYTHONDIR': str(tmp_path)})
 

@@ -24,9 +24,10 @@ from backprop_book.transfer import sigmoid, tanh
 
 
 def near_a_kink(net, X, reach=1e-3):
-    "Whether a net input of a transfer function with a kink lies within `reach` of it, so that a difference quotient may straddle it"
+    "Whether a net input lies within `reach` of its transfer function's kink: a difference quotient may straddle it"
     trace = forward(net, X)
-    return any(np.abs(Z).min() < reach for layer, Z in zip(net, trace.Z) if layer.transfer.name.startswith(('relu', 'leaky', 'fold')))
+    return any(np.abs(Z).min() < reach for layer, Z in zip(net, trace.Z)
+               if layer.transfer.name.startswith(('relu', 'leaky', 'fold')))
 
 
 def gap(net, X, Y, loss, backward=backward):
@@ -72,7 +73,8 @@ def test_a_batch_is_the_mean_of_its_rows(problem):
     _, grads = loss_and_grads(net, X, Y, loss)
     rows = [parameters(loss_and_grads(net, X[[i]], Y[[i]], loss)[1]) for i in range(len(X))]
     scale = max(1, np.abs(rows).max())
-    np.testing.assert_allclose(parameters(grads), np.mean(rows, axis=0), rtol=0, atol=1e-13*scale)  # rounding of nine terms
+    rounding = 1e-13*scale  # of nine terms
+    np.testing.assert_allclose(parameters(grads), np.mean(rows, axis=0), rtol=0, atol=rounding)
 
 
 @given(problems())
@@ -115,7 +117,8 @@ def test_a_saved_network_has_the_same_bits(tmp_path_factory, problem, dtype):
 # Mutation: every line of `backward` broken, one way at a time; each must be caught.
 BROKEN = [
     ('delta = dA * layer.transfer.df(Z)', 'delta = dA', 'slope forgotten'),
-    ('delta = dA * layer.transfer.df(Z)', 'delta = dA * layer.transfer.df(layer.transfer(Z))', 'slope taken at the output'),
+    ('delta = dA * layer.transfer.df(Z)', 'delta = dA * layer.transfer.df(layer.transfer(Z))',
+     'slope taken at the output'),
     ('delta = dA * layer.transfer.df(Z)', 'delta = -dA * layer.transfer.df(Z)', 'sign'),
     ('delta = dA * layer.transfer.df(Z)', 'delta = dA + layer.transfer.df(Z)', 'sum for product'),
     ('W=A_in.T @ delta', 'W=A_in.T @ delta/len(delta)', 'factor 1/N in W'),
@@ -133,7 +136,8 @@ BROKEN = [
     ('dA = delta @ layer.W.T', 'dA = delta @ np.abs(layer.W.T)', 'sign of the weights lost'),
     ('dA = delta @ layer.W.T', 'dA = np.outer(delta.sum(1), layer.W.sum(1))', '(sum of deltas)(sum of weights)'),
     ('dA = delta @ layer.W.T', 'dA = dA*0', 'nothing carried back'),
-    ('dA = delta @ layer.W.T', 'dA = delta @ (layer.W if layer.W.shape[0] == layer.W.shape[1] else layer.W.T)', 'square W not transposed'),
+    ('dA = delta @ layer.W.T', 'dA = delta @ (layer.W if layer.W.shape[0] == layer.W.shape[1] else layer.W.T)',
+     'square W not transposed'),
     ('reversed(trace.A[:-1])', 'reversed(trace.A[1:])', "the layer's output for its input"),
     ('reversed(trace.A[:-1])', 'trace.A[:-1]', 'inputs not reversed'),
     ('reversed(trace.Z)', 'trace.Z', 'net inputs not reversed'),

@@ -37,7 +37,8 @@ def refusal(path, **settings):
     "What is said, how long it took, and the most memory that Python held"
     tracemalloc.start()
     start = time.process_time()
-    with pytest.raises(ValueError, match='holds no network that can be loaded: ') as caught: load_network(path, **settings)
+    with pytest.raises(ValueError, match='holds no network that can be loaded: ') as caught:
+        load_network(path, **settings)
     took, peak = time.process_time() - start, tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     return str(caught.value).split(' loaded: ')[1], took, peak

@@ -11,12 +11,14 @@ from backprop_book.network import Layer, backward, forward, loss_and_grads, para
 from backprop_book.transfer import Transfer, certify, identity, relu, sigmoid, tanh
 
 PRINTED = {0: 6.974657149304077, 20: 0.44559598953795493}  # by the notebook, epoch: "MSE"
-ROWS = np.array([[2.7810836, 2.550537003], [1.465489372, 2.362125076], [3.396561688, 4.400293529], [1.38807019, 1.850220317],
-                 [3.06407232, 3.005305973], [7.627531214, 2.759262235], [5.332441248, 2.088626775], [6.922596716, 1.77106367],
-                 [8.675418651, -0.242068655], [7.673756466, 3.508563011]])
+ROWS = np.array([[2.7810836, 2.550537003], [1.465489372, 2.362125076], [3.396561688, 4.400293529],
+                 [1.38807019, 1.850220317], [3.06407232, 3.005305973], [7.627531214, 2.759262235],
+                 [5.332441248, 2.088626775], [6.922596716, 1.77106367], [8.675418651, -0.242068655],
+                 [7.673756466, 3.508563011]])
 LABELS = np.repeat([[0.], [1.]], 5, axis=0)
 ONE_HOT = np.hstack([1 - LABELS, LABELS])
-RECIPROCAL = Loss('reciprocal_loss', '(y*a - 1)**2/2', 'y*(y*a - 1)', lambda A, Y: (Y*A - 1)**2/2, lambda A, Y: Y*(Y*A - 1))
+RECIPROCAL = Loss('reciprocal_loss', '(y*a - 1)**2/2', 'y*(y*a - 1)',
+                  lambda A, Y: (Y*A - 1)**2/2, lambda A, Y: Y*(Y*A - 1))
 
 
 @pytest.fixture(scope='module')
@@ -78,7 +80,8 @@ def test_train_is_the_printed_step_with_all_biases(the_sum):
     by_hand = net
     for rows in minibatches(1000, 64):
         by_hand = sgd_step(by_hand, loss_and_grads(by_hand, X[rows], Y[rows], squared_error)[1], 1e-3)
-    assert squared_error(forward(by_hand, X).A[-1], Y) == pytest.approx(history[1], rel=1e-12)  # a fixed order of sums, 16 steps
+    # a fixed order of sums, 16 steps
+    assert squared_error(forward(by_hand, X).A[-1], Y) == pytest.approx(history[1], rel=1e-12)
 
 
 def test_training_the_hidden_biases_pays(the_sum):
@@ -90,7 +93,8 @@ def test_training_the_hidden_biases_pays(the_sum):
 
 def test_the_short_batch_weighs_more(the_sum):
     net, X, Y = the_sum
-    applied = np.mean([parameters(loss_and_grads(net, X[r], Y[r], squared_error)[1]) for r in minibatches(1000, 64)], axis=0)
+    steps = [parameters(loss_and_grads(net, X[r], Y[r], squared_error)[1]) for r in minibatches(1000, 64)]
+    applied = np.mean(steps, axis=0)
     trace = forward(net, X)
     error = trace.A[-1] - Y
     def summed(last): return parameters(backward(net, trace, error*np.repeat([1, last], [960, 40])[:, None]/1024))
@@ -219,7 +223,8 @@ def test_the_stated_loss_falls_while_the_reciprocal_is_learnt(the_line):
 
 def test_squared_error_fits_the_line(the_line):
     X, y = the_line
-    net, _ = train(random_network([2, 3, 1], [sigmoid, identity], np.random.default_rng(0)), X, y, squared_error, 1., 1000)
+    net = random_network([2, 3, 1], [sigmoid, identity], np.random.default_rng(0))
+    net, _ = train(net, X, y, squared_error, 1., 1000)
     assert np.abs(forward(net, X).A[-1] - y).max() < .05
 
 

@@ -17,11 +17,16 @@ from backprop_book.transfer import fold, identity, leaky_relu, relu, sigmoid, ta
 X = np.array([[0., 0.], [0., 1.], [1., 0.], [1., 1.]])
 XOR = np.array([[0.], [1.], [1.], [0.]])
 HIDDEN = {'fold': fold(0.2), 'relu': relu, 'leaky': leaky_relu(0.2), 'tanh': tanh, 'sigmoid': sigmoid}
-WAYS = {'squared': (identity, squared_error, 0.5), 'logistic': (identity, logistic_loss, 0), 'fold': (fold(0.2), squared_error, 0.5)}
+WAYS = {'squared': (identity, squared_error, 0.5),
+        'logistic': (identity, logistic_loss, 0),
+        'fold': (fold(0.2), squared_error, 0.5)}
 
 # the page's verdict on some of its 200 starts: 2-2-1, identity output, squared error, 2000 steps
-VERDICTS = [('fold', 0, True), ('fold', 29, False), ('relu', 0, False), ('relu', 1, True), ('leaky', 0, False), ('leaky', 1, True),
-            ('tanh', 0, True), ('tanh', 1, False), ('sigmoid', 0, False), ('sigmoid', 1, True)]
+VERDICTS = [('fold', 0, True), ('fold', 29, False),
+            ('relu', 0, False), ('relu', 1, True),
+            ('leaky', 0, False), ('leaky', 1, True),
+            ('tanh', 0, True), ('tanh', 1, False),
+            ('sigmoid', 0, False), ('sigmoid', 1, True)]
 # failures of ReLU networks, and what merging two, three or four corners costs
 PRICES = [(0, 1/16), (2, 1/12), (7, 1/8)]
 
@@ -37,7 +42,8 @@ def page():
         if cell['cell_type'] != 'code' or source.startswith('%'): continue
         for node in ast.parse(source).body:
             wanted = isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in names
-            if wanted or isinstance(node, ast.FunctionDef): exec(compile(ast.Module([node], []), 'nbs/10_xor.ipynb', 'exec'), found)
+            if wanted or isinstance(node, ast.FunctionDef):
+                exec(compile(ast.Module([node], []), 'nbs/10_xor.ipynb', 'exec'), found)
     return found
 
 
@@ -154,7 +160,8 @@ def test_zero_first_weights_and_the_mean_answer_are_stationary(hidden):
         b, V = rng.normal(size=n), rng.normal(size=(n, 1))
         for loss, mean in [(squared_error, 0.5), (logistic_loss, 0)]:
             net = [Layer(np.zeros((2, n)), b, f), Layer(V, mean - f(b) @ V, identity)]
-            assert np.abs(parameters(loss_and_grads(net, X, XOR, loss)[1])).max() < 1e-15    # terms of about 1/8 that cancel
+            _, grads = loss_and_grads(net, X, XOR, loss)
+            assert np.abs(parameters(grads)).max() < 1e-15    # terms of about 1/8 that cancel
         for other in ([0, 0, 0, 1], [0, 1, 1, 1]):    # AND, OR
             Y = np.array(other, dtype=float)[:, None]
             net = [Layer(np.zeros((2, n)), b, f), Layer(V, Y.mean() - f(b) @ V, identity)]
