@@ -18,7 +18,8 @@ needs_numba = pytest.mark.needs('numba and SciPy')
 @needs_numba
 @pytest.mark.parametrize('widths, transfers, loss, n, batch_size, optimizer, dtype', [
     ([2, 20, 3], [relu, identity], softmax_cross_entropy, 50, 16, adam(0.01), float),
-    ([3, 5, 4, 1], [softplus, tanh, sigmoid], squared_error, 9, None, nesterov(0.05), float),
+    pytest.param([3, 5, 4, 1], [softplus, tanh, sigmoid], squared_error, 9, None, nesterov(0.05), float,
+                 marks=pytest.mark.slow),
     ([2, 2, 2], [sigmoid, identity], PAIR, 3, 1, rmsprop(0.01), float),
     ([4, 9, 9, 2], [fold(0.2), leaky_relu(0.1), identity], logistic_loss, 20, 7, momentum(0.05), np.float32)],
     ids=['batches', 'all', 'single', 'float32'])

@@ -65,13 +65,22 @@ def test_what_runs_a_network_is_light(module):
     assert not {'sympy', 'matplotlib', 'IPython', 'scipy', 'pandas', 'numba'} & imports(f'backprop_book.{module}')
 
 
-@pytest.mark.parametrize('i, module', [*enumerate(MODULES)])
-def test_a_module_imports_only_earlier_ones(i, module):
+@pytest.fixture(scope='module')
+def loaded():
+    "For each module, the modules of the package that importing it alone loads; one Python, which forgets between them"
     code = f'''if True:
-        import sys, backprop_book.{module}
-        print(*[name.split(".")[1] for name in sys.modules if name.startswith("backprop_book.")])'''
-    loaded = subprocess.run([sys.executable, '-c', code], check=True, capture_output=True, text=True).stdout.split()
-    assert set(loaded) <= set(MODULES[:i + 1])
+        import importlib, sys
+        for module in {MODULES}:
+            for name in [name for name in sys.modules if name.startswith("backprop_book")]: del sys.modules[name]
+            importlib.import_module(f"backprop_book.{{module}}")
+            print(*{{name.split(".")[1] for name in sys.modules if name.startswith("backprop_book.")}})'''
+    done = subprocess.run([sys.executable, '-c', code], check=True, capture_output=True, text=True)
+    return dict(zip(MODULES, map(str.split, done.stdout.splitlines()), strict=True))
+
+
+@pytest.mark.parametrize('i, module', [*enumerate(MODULES)])
+def test_a_module_imports_only_earlier_ones(i, module, loaded):
+    assert module in loaded[module] and set(loaded[module]) <= set(MODULES[:i + 1])
 
 
 @pytest.mark.parametrize('module', MODULES)
