@@ -34,8 +34,8 @@ bounds: $(VENV)/ready  ## run the source distribution's own tests, at the lowest
 	@rm -rf _build/sdist && $(BIN)/python -m build -q --sdist --no-isolation --outdir _build/sdist . && tar xzf _build/sdist/*.tar.gz -C _build/sdist
 	@test -x _build/bounds/bin/python || $(PYTHON) -m venv --without-pip _build/bounds
 	@$(BIN)/python -m uv pip install -q --python _build/bounds/bin/python --resolution lowest-direct --reinstall-package backprop_book \
-		"backprop_book[fast] @ $$(ls _build/sdist/*.tar.gz)" pytest==8.0 hypothesis==6.100 jsonschema==4.18
-	cd _build/sdist/backprop_book-*/ && $(QUIET) ../../bounds/bin/python -m pytest -c /dev/null --rootdir . -p no:cacheprovider -m "not house" tests
+		"backprop_book[fast] @ $$(ls _build/sdist/*.tar.gz)" pytest==8.0 pytest-xdist==3.6 hypothesis==6.100 jsonschema==4.18
+	cd _build/sdist/backprop_book-*/ && $(QUIET) ../../bounds/bin/python -m pytest -c /dev/null --rootdir . -p no:cacheprovider -q -n 2 -m "not house" tests
 
 types: $(VENV)/ready  ## check the types of the modules on the learner's road
 	@$(BIN)/python -m uv tool run -q --from basedpyright==$(PYRIGHT) basedpyright

@@ -2,6 +2,7 @@
 import functools
 import importlib.util
 import os
+import signal
 import sys
 from collections import Counter
 from dataclasses import replace
@@ -31,6 +32,17 @@ def sampled(items, k, seed=0):
     if TEST_ALL or k >= len(items): return items
     LEFT_OUT.add(f'{Path(sys._getframe(1).f_code.co_filename).stem}: {k} of {len(items)} were taken, a fixed sample')
     return [items[i] for i in sorted(np.random.default_rng(seed).choice(len(items), k, replace=False))]
+
+
+MARKS = {
+    'house': 'needs more than the package: the built site, a browser, or the tools that export chapters',
+    'slow': 'takes long; runs under `make test-all` only',
+    'needs': 'the optional tools (tests/tools.py) without which the test is skipped, and the run says so',
+}
+
+
+def pytest_configure(config):
+    for name, meaning in MARKS.items(): config.addinivalue_line('markers', f'{name}: {meaning}')
 
 
 def pytest_collection_modifyitems(config, items):
@@ -127,6 +139,14 @@ def problems(draw, max_layers=5, transfers=TRANSFERS, losses=LOSSES):
            for i, o, t in zip(widths, widths[1:], chosen)]
     X = rng.normal(size=(n, widths[0]))
     return net, X, targets_for(loss, (n, widths[-1]), rng), loss
+
+
+@pytest.fixture
+def listens_to_ctrl_c():
+    "Ctrl-C raises here, also in a run that was begun in the background, where a shell makes Python deaf to it"
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope='session')

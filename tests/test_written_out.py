@@ -302,6 +302,7 @@ except descent.TrainingInterrupted as e: print(len(e.history) == e.epoch + 1, le
     assert out == 'True 1\n', err
 
 
+@pytest.mark.usefixtures('listens_to_ctrl_c')
 def test_ctrl_c_that_a_compiler_swallows_is_noticed_and_nothing_is_lost(monkeypatch):
     "As numba does in callbacks; afterwards Ctrl-C is what it was"
     net, X, Y, loss = case([2, 2], [tanh], squared_error, 4)
@@ -320,6 +321,7 @@ def test_ctrl_c_that_a_compiler_swallows_is_noticed_and_nothing_is_lost(monkeypa
     assert len(train(net, X, Y, loss, .1, 5, compiled=False)[1]) == 6
 
 
+@pytest.mark.usefixtures('listens_to_ctrl_c')
 def test_ctrl_c_during_an_import_waits_for_its_end():
     "A module that is half imported would stay so"
     done = []
