@@ -9,14 +9,75 @@ __all__ = ['MAZUR', 'MOST_UPDATES', 'published', 'C1', 'published_c1', 'Example'
 
 # %% ../nbs/05_worked_example.ipynb #1ad7bb36
 import math
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from fractions import Fraction
-from numbers import Integral
 from types import MappingProxyType, SimpleNamespace
+from typing import Any
 
 import numpy as np
+
+from .arguments import count as as_count
+from .arguments import flag, instance, shown
+
+# %% ../nbs/05_worked_example.ipynb #c0a50b01
+_NAMES = dict(inputs=('i1', 'i2'), targets=('t1', 't2'),
+              weights=('w1', 'w2', 'w3', 'w4', 'w5', 'w6', 'w7', 'w8'),
+              biases=('b_h1', 'b_h2', 'b_o1', 'b_o2'))
+
+def _named(values, field):
+    "A part of an `Example`, which cannot be changed; TypeError or ValueError if it lacks a name"
+    names = ', '.join(_NAMES[field])
+    if not isinstance(values, Mapping):
+        raise TypeError(f'{field} must be a dict of {names}, got {shown(values)}')
+    if {*values} == {*_NAMES[field]}: return MappingProxyType(dict(values))
+    raise ValueError(f'{field} must have the names {names}, got {shown([*values])}')
+
+def _check_linear(e):
+    "ValueError unless the matrices of a `LinearExample` lead from `x` to `t`"
+    if e.x.ndim != 1: raise ValueError(f'x has shape {e.x.shape}, expected (inputs,)')
+    came, of = len(e.x), 'x'
+    for name in ('W1', 'W2', 'W3'):
+        W = getattr(e, name)
+        if W.ndim != 2 or W.shape[1] != came: raise ValueError(
+            f'{name} has shape {W.shape}, expected (outputs, {came}): {of} gives {came} numbers')
+        came, of = len(W), name
+    if e.t.shape != (came,): raise ValueError(f't has shape {e.t.shape}, the output {(came,)}')
+
+def _converted(number, x) -> Any:
+    "`number` of a number's text; TypeError if it makes none of it"
+    wanted = f'number must make a number of a text, as Fraction does; of {str(x)!r} {shown(number)}'
+    try: made = number(str(x))
+    except Exception as error: raise TypeError(f'{wanted} makes none: {error}') from None
+    none = made is None or isinstance(made, (str, bytes, list, tuple, dict, np.ndarray))
+    if none: raise TypeError(f'{wanted} makes {shown(made)}')
+    return made
+
+_MOST_PLACES = 4000   # of a figure: more takes longer than anybody waits
+
+def _figure(printed):
+    "A printed figure as a `Decimal`; TypeError if it is no text, ValueError if no decimal"
+    if not isinstance(printed, str): raise TypeError(
+        f'give the figure as text, "{shown(printed)}": a number has lost its last zeros')
+    try: figure = Decimal(printed)
+    except InvalidOperation: figure = Decimal('nan')
+    if figure.is_finite():
+        if abs(int(figure.as_tuple().exponent)) + len(printed) < _MOST_PLACES: return figure
+    raise ValueError(f"printed must be a decimal number of at most {_MOST_PLACES} digits, as in "
+                     f"'0.25', got {shown(printed)}")
+
+def _exactly(x):
+    "What a number's text says, as a `Fraction`; ValueError if that is no number"
+    try:
+        said = str(x)
+        far = re.search(r'e[+-]?0*[1-9]\d{3}', said, re.I)
+        if len(said) < _MOST_PLACES and not far: return Fraction(said)
+    except Exception: pass   # of an object that cannot be printed
+    raise ValueError('exact must be a number, or its text, of at most '
+                     f'{_MOST_PLACES} digits, got {shown(x)}')
+
 
 # %% ../nbs/05_worked_example.ipynb #da221712
 @dataclass(frozen=True, eq=False)
@@ -30,7 +91,7 @@ class Example:
     exp:Callable = math.exp # the exponential that goes with these numbers
     def __post_init__(self):
         for name in ('inputs', 'targets', 'weights', 'biases'):
-            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+            object.__setattr__(self, name, _named(getattr(self, name), name))
 
 MAZUR = Example(inputs=dict(i1=.05, i2=.10), targets=dict(t1=.01, t2=.99),
                 weights=dict(w1=.15, w2=.20, w3=.25, w4=.30, w5=.40, w6=.45, w7=.50, w8=.55),
@@ -41,13 +102,16 @@ def as_numbers(e, # an `Example` in floats
                number:Callable, # text -> number: float, Decimal, SymPy's Rational
                exp:Callable): # the exponential of that kind: math.exp, Decimal.exp, sp.exp
     "The same example in another kind of number, each read from its decimal text"
-    def convert(values): return {name: number(str(x)) for name, x in values.items()}
-    parts = map(convert, (e.inputs, e.targets, e.weights, e.biases))
-    return Example(*parts, number(str(e.lr)), exp)
+    instance(e, Example, 'e', 'MAZUR')
+    if not callable(exp): raise TypeError(f'exp must be a function, as math.exp, got {shown(exp)}')
+    def convert(values): return {name: _converted(number, x) for name, x in values.items()}
+    return Example(convert(e.inputs), convert(e.targets), convert(e.weights), convert(e.biases),
+                   _converted(number, e.lr), exp)
 
 # %% ../nbs/05_worked_example.ipynb #13aad687
 def forward_pass(e): # an `Example`
     "Every value from the inputs to the error, by name: `vars(v)` is the dictionary"
+    instance(e, Example, 'e', 'MAZUR')
     v = SimpleNamespace(**e.inputs, **e.targets, **e.weights, **e.biases)
     def sigma(net): return 1/(1 + e.exp(-net))
     v.net_h1 = v.w1*v.i1 + v.w2*v.i2 + v.b_h1
@@ -64,7 +128,8 @@ def forward_pass(e): # an `Example`
 def backward_pass(e, # an `Example`
                   carried_by=None): # the `Example` whose w5 ... w8 carry the deltas back: e itself
     "What `forward_pass` gives, and the slopes on the way back from the error, by name"
-    v, w = forward_pass(e), (carried_by or e).weights
+    v, w = forward_pass(e), e.weights
+    if carried_by is not None: w = instance(carried_by, Example, 'carried_by', 'MAZUR').weights
     v.dE_dout_o1 = v.out_o1 - v.t1
     v.dout_o1_dnet_o1 = v.out_o1*(1 - v.out_o1)
     v.delta_o1 = v.dE_dout_o1*v.dout_o1_dnet_o1
@@ -91,6 +156,8 @@ def update(e, # an `Example`
            sequential:bool=False, # deltas go back over updated weights: wrong
            train_biases:bool=False): # move the biases too; the post does not
     "One step of gradient descent: the example with new weights"
+    flag(sequential, 'sequential')
+    flag(train_biases, 'train_biases')
     grads = gradients(e, carried_by=update(e) if sequential else None)
     def step(params): return {name: p - e.lr*grads[name] for name, p in params.items()}
     biases = step(e.biases) if train_biases else e.biases
@@ -99,22 +166,14 @@ def update(e, # an `Example`
 # %% ../nbs/05_worked_example.ipynb #6f1ba8ed
 MOST_UPDATES = 100_000   # a few seconds; the error is far below any figure's last digit by then
 
-def _count(updates):
-    "`updates`; TypeError unless a whole number, ValueError beyond `MOST_UPDATES`"
-    if isinstance(updates, bool) or not isinstance(updates, Integral):
-        raise TypeError(f'updates must be a whole number, got {type(updates).__name__}')
-    if 0 <= updates <= MOST_UPDATES: return int(updates)
-    came = updates if abs(updates) < 10**20 else 'far more'
-    raise ValueError(f'updates must be 0 or more and at most {MOST_UPDATES}, got {came}: '
-                     'for a longer run, go on from the example that run returns')
-
 def run(updates:int, # how many, from 0 to `MOST_UPDATES`
         sequential:bool=False, # see `update`
         train_biases:bool=False, # see `update`
         e=MAZUR): # the `Example` to begin with
     "The example after so many updates, and a list of errors: before the first, after each"
+    updates = as_count(updates, 'updates', 0, MOST_UPDATES)
     errors = [forward_pass(e).E]
-    for _ in range(_count(updates)):
+    for _ in range(updates):
         e = update(e, sequential, train_biases)
         errors.append(forward_pass(e).E)
     return e, errors
@@ -124,13 +183,13 @@ def digits_that_hold(printed:str, # the figure, as text, with its last zeros
                      exact, # float, Decimal, Fraction, SymPy number, or text
                      cut:bool=False): # accept a figure that was cut off, not rounded
     "How many significant digits of `printed` hold, and how many it shows; TypeError if not text"
-    if not isinstance(printed, str):
-        raise TypeError(f'give the figure as text, "{printed}": a number has lost its last zeros')
-    p, x = Fraction(printed), Fraction(str(exact))
-    _, digits, exponent = Decimal(printed).as_tuple()
-    place, shown = Fraction(10)**exponent, len(digits)   # of the last digit; how many there are
-    if cut and p*x >= 0 and 0 <= abs(x) - abs(p) < place: return shown, shown
-    return sum(abs(p - x) <= place*10**m/2 for m in range(shown)), shown
+    flag(cut, 'cut')
+    figure, x = _figure(printed), _exactly(exact)
+    _, digits, exponent = figure.as_tuple()
+    place, n = Fraction(10)**int(exponent), len(digits)   # of the last digit; how many there are
+    p = Fraction(figure)
+    if cut and p*x >= 0 and 0 <= abs(x) - abs(p) < place: return n, n
+    return sum(abs(p - x) <= place*10**m/2 for m in range(n)), n
 
 # %% ../nbs/05_worked_example.ipynb #f1764f11
 published = MappingProxyType({ # name -> the figure as Mazur's post prints it (2015)
@@ -149,7 +208,7 @@ published = MappingProxyType({ # name -> the figure as Mazur's post prints it (2
 def figures(e=MAZUR, # an `Example`
             sequential:bool=False): # see `update`
     "Every figure of `published`, computed: a dictionary with its names, and more"
-    carrier = update(e) if sequential else None
+    carrier = update(e) if flag(sequential, 'sequential') else None
     slopes = {f'dE_d{name}': g for name, g in gradients(e, carrier).items()}
     weights = {f'{name}+': w for name, w in update(e, sequential).weights.items()}
     last, errors = run(10000, sequential, e=e)
@@ -172,23 +231,27 @@ class LinearExample:
         for name in ('x', 't', 'W1', 'W2', 'W3'):
             object.__setattr__(self, name, np.array(getattr(self, name)))
             getattr(self, name).flags.writeable = False
+        _check_linear(self)
 
-C1 = LinearExample(x=[.5, .1], t=[.1, .99], W1=[[.01, .2], [.15, .08]],
-                   W2=[[.01, .5], [.7, .1]], W3=[[.24, .55], [.35, .6]], lr=.5)
+C1 = LinearExample(x=np.array([.5, .1]), t=np.array([.1, .99]),
+                   W1=np.array([[.01, .2], [.15, .08]]), W2=np.array([[.01, .5], [.7, .1]]),
+                   W3=np.array([[.24, .55], [.35, .6]]), lr=.5)
 
 # %% ../nbs/05_worked_example.ipynb #41705ca7
 def linear_forward(e): # a `LinearExample`
-    "Both hidden layers, the output and the error, by name; ValueError if shapes do not fit"
+    "Both hidden layers, the output and the error, by name"
+    instance(e, LinearExample, 'e', 'C1')
     h1 = e.W1 @ e.x
     h2 = e.W2 @ h1
     y = e.W3 @ h2
-    if y.shape != e.t.shape: raise ValueError(f't has shape {e.t.shape}, the output {y.shape}')
     return SimpleNamespace(h1=h1, h2=h2, y=y, E=((y - e.t)**2).sum()/2)
 
 def linear_as_numbers(e, number): # a `LinearExample`; text -> number
     "The same example in another kind of number, each read from its decimal text"
-    convert = np.vectorize(lambda x: number(str(x)))
-    return LinearExample(*map(convert, (e.x, e.t, e.W1, e.W2, e.W3)), number(str(e.lr)))
+    instance(e, LinearExample, 'e', 'C1')
+    convert = np.vectorize(lambda x: _converted(number, x))
+    return LinearExample(convert(e.x), convert(e.t), convert(e.W1), convert(e.W2), convert(e.W3),
+                         _converted(number, e.lr))
 
 # %% ../nbs/05_worked_example.ipynb #0fb381f6
 def linear_gradients(e): # a `LinearExample`

@@ -251,7 +251,7 @@ class _Desk:
             if not t: self.entries.setdefault((kind, l), []).append((index, name))
         self.forward = [n for (kind, t, *_), n in self.names.items() if kind in 'za' and not t]
         self.early = {n for (kind, t, *_), n in self.names.items() if kind in 'zaeE' and not t}
-        self.after = [n for (kind, t, *_), n in self.names.items() if t or kind in ('e', 'E', 'p')]
+        self.after = [n for (kind, t, *_), n in self.names.items() if t or kind in ('e', 'E', 'p', 'kept')]
         self.unrounded = {}   # what mistakes give with all digits kept
         if self.exact is None: self.exact = _worked(self, None)
     def with_key(self):

@@ -32,7 +32,10 @@ from backprop_book.descent import (
     minibatches,
     sgd,
 )
-from .explain import _RULES, _loss_texts, _Names, _read_optimizer
+from .explain import RULES as _RULES
+from .explain import Names as _Names
+from .explain import loss_formulas as _loss_texts
+from .explain import rules_of as _read_optimizer
 from .formula import as_typed
 from .loss import Loss, check_loss, logistic_loss, logistic_loss_pm1, softmax_cross_entropy
 from .network import check_net, forward, is_free, parameters, with_parameters

@@ -1,4 +1,5 @@
 """A loss from logits behind a last layer that squashes or clips: a sentence, and a warning of every `train`."""
+import functools
 import warnings
 
 import numpy as np
@@ -52,24 +53,28 @@ def test_other_losses_are_left_alone(transfer):
     assert squashed_twice(net(transfer), squared_error) == ''
 
 
-ENGINES = [descent, tape, written_out, compiled]
+FREE, ABSENT = {}, dict(biases='absent')
+interpreted = functools.partial(written_out.train, compiled=False)
 
 
-@pytest.mark.parametrize('engine', ENGINES, ids=lambda m: m.__name__.split('.')[1])
-@pytest.mark.parametrize('said', [{}, dict(biases='absent')], ids=['free', 'without biases'])
-def test_every_train_warns_once_at_the_callers_line_and_trains(engine, said):
-    if engine is compiled: pytest.importorskip('numba'), pytest.importorskip('scipy')
+@pytest.mark.parametrize('train, said', [
+    (descent.train, FREE), (descent.train, ABSENT), (tape.train, FREE), (tape.train, ABSENT), (interpreted, FREE),
+    (interpreted, ABSENT), (compiled.train, ABSENT),
+    pytest.param(written_out.train, FREE, marks=pytest.mark.slow),   # seconds of compiling
+    pytest.param(compiled.train, FREE, marks=pytest.mark.slow)])
+def test_every_train_warns_once_at_the_callers_line_and_trains(train, said):
+    if train is compiled.train: pytest.importorskip('numba'), pytest.importorskip('scipy')
     layers = [Layer(np.eye(2), None if said else [0., 0.], t, **said) for t in (tanh, sigmoid)]
     args = [[.1, .2]], [[0., 1.]], logistic_loss, .1, 2
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter('always')
-        after, history = engine.train(layers, *args)
+        after, history = train(layers, *args)
     assert [(w.filename, str(w.message), w.category) for w in caught] == [
         (__file__, squashed_twice(layers, logistic_loss), UserWarning)]
     assert history[-1] < history[0]
     with warnings.catch_warnings():
         warnings.simplefilter('error')
-        engine.train([*layers[:1], Layer(np.eye(2), [0., 0.], identity)], *args)
+        train([*layers[:1], Layer(np.eye(2), [0., 0.], identity)], *args)
 
 
 def test_what_is_warned_of_gets_stuck():

@@ -139,7 +139,7 @@ def test_other_numbers_are_read_from_the_text():
 def test_the_examples_cannot_be_changed():
     with pytest.raises(TypeError): MAZUR.weights['w5'] = 0.36
     with pytest.raises(ValueError): C1.W1[0, 0] = 0.02
-    with pytest.raises(ValueError, match='0 or more'): worked.run(-1)
+    with pytest.raises(ValueError, match='from 0 to 100000'): worked.run(-1)
 
 
 def test_a_linear_example_whose_target_does_not_fit():
@@ -153,3 +153,29 @@ def test_a_linear_example_whose_target_does_not_fit():
                                            (TypeError, True), (TypeError, float('nan'))])
 def test_a_run_ends(kind, updates):
     with pytest.raises(kind, match='updates must be'): worked.run(updates)
+
+
+@pytest.mark.parametrize('words, call', [
+    ('inputs must be a dict of i1, i2, got None', lambda: replace(MAZUR, inputs=None)),
+    ('weights must have the names w1, .*, w8, got', lambda: replace(MAZUR, weights={'w1': 1})),
+    ("biases must have the names b_h1", lambda: replace(MAZUR, biases=dict(b1=0, b2=0, b3=0, b4=0))),
+    ('e must be a Example, as in MAZUR, got', lambda: worked.forward_pass(C1)),
+    ('e must be a LinearExample, as in C1, got', lambda: worked.linear_update(MAZUR)),
+    ('carried_by must be a Example', lambda: worked.gradients(MAZUR, 3)),
+    ('sequential must be True or False', lambda: worked.figures(sequential='yes')),
+    ('train_biases must be True or False', lambda: worked.run(3, train_biases=np.ones(2))),
+    (r"W2 has shape \(2, 1\), expected \(outputs, 2\): W1 gives 2", lambda: replace(C1, W2=[[1], [2]])),
+    (r'x has shape \(1, 2\)', lambda: replace(C1, x=[[.5, .1]])),
+    (r"number must make .*; of '0.05' the class list makes \[", lambda: worked.as_numbers(MAZUR, list, abs)),
+    ("number must make .* makes none", lambda: worked.as_numbers(MAZUR, None, abs)),
+    ("number must make .* makes none: invalid literal", lambda: worked.linear_as_numbers(C1, int)),
+    ('exp must be a function, as math.exp', lambda: worked.as_numbers(MAZUR, Fraction, None)),
+    ("printed must be a decimal .* got the text '1/3'", lambda: digits_that_hold('1/3', .3)),
+    ('printed must be a decimal .* at most 4000', lambda: digits_that_hold('1e-99999999', .3)),
+    ('printed must be a decimal .* at most 4000', lambda: digits_that_hold('1'*10**5, .3)),
+    ('exact must be a number', lambda: digits_that_hold('0.5', '1e999999999')),
+    ('exact must be a number', lambda: digits_that_hold('0.5', 10**5000)),
+    ('exact must be a number', lambda: digits_that_hold('0.5', '1/0')),
+    ('cut must be True or False', lambda: digits_that_hold('0.5', .5, cut=3))])
+def test_bad_arguments_are_named_and_soon(words, call):
+    with pytest.raises((TypeError, ValueError), match=words): call()
