@@ -28,6 +28,7 @@ import numpy as np
 from . import __version__, descent
 from . import loss as losses
 from . import transfer as transfers
+from .arguments import shown
 from .check import as_floats, as_numpy
 from .explain import SCHEMA, explain
 from .files import write_text
@@ -71,6 +72,7 @@ LIMITS = { # of a file: what nobody has written by hand ends with a refusal, and
     'bytes': 200_000,
     'keys': 5_000,
     'brackets': 20, # one inside the other
+    'width': 1_000, # numbers that come into a layer
     'layers': 100}
 
 class Bad(Exception):
@@ -148,7 +150,7 @@ def _check_size(file, data):
     todo, keys = [data], 0
     while todo:
         value = todo.pop()
-        keys += len(value)*isinstance(value, dict)
+        if isinstance(value, dict): keys += len(value)
         if isinstance(value, (dict, list)):
             todo += [v for v in (value.values() if isinstance(value, dict) else value)
                      if isinstance(v, (dict, list))]
@@ -210,7 +212,7 @@ _FUNCTIONS = {t.name: t for t in (transfers.identity, transfers.sigmoid, transfe
 
 def _text(value, example):
     if isinstance(value, str): return value.strip()
-    raise ValueError(f'give a text in quotes, such as "{example}", not {value!r}')
+    raise ValueError(f'give a text in quotes, such as "{example}", not {shown(value)}')
 
 def read_transfer(text): # a name, leaky_relu(0.1) and fold(0.2) too, or a formula in z
     "A transfer function from a word; ValueError with the nearest name"
@@ -331,6 +333,8 @@ def _network(file, data):
         if key not in data: raise file.bad(f'{key} is missing: see what explain --example prints')
     X, Y = [_made(file, lambda: _numbers(data[key], key, 2), key) for key in _KEYS[:2]]
     layers, net, K = data['layers'], [], X.shape[1]
+    if K > LIMITS['width']: raise file.bad(
+        f'{K:,} inputs in a row, and at most {LIMITS["width"]:,} are read', 'inputs')
     if not isinstance(layers, list) or not layers or not all(isinstance(l, dict) for l in layers):
         raise file.bad('layers must be a list, each with weights, biases and transfer', 'layers')
     if len(layers) > LIMITS['layers']: raise file.bad(
@@ -338,6 +342,8 @@ def _network(file, data):
     for i, layer in enumerate(layers):
         net.append(_layer(file, layer, i, K, data.get('biases')))
         K = len(net[-1].b)
+        if K > LIMITS['width']: raise file.bad(
+            f'layer {i+1} has {K:,} neurons, and at most {LIMITS["width"]:,} are read', 'layers', i)
     _made(file, lambda: _check_targets(X, Y, K), 'targets')
     return net, X, Y
 
@@ -577,7 +583,7 @@ them itself: the transfer function of the last layer is identity then.
 
 a file: --example prints one that explains its keys. A number is taken as the decimal
 that it is written as: 0.05 is 1/20. FILE may be -, the standard input. At most
-{LIMITS['bytes']:,} bytes, {LIMITS['keys']:,} keys, {LIMITS['layers']} layers and
+{LIMITS['bytes']:,} bytes, {LIMITS['keys']:,} keys, {LIMITS['layers']} layers of {LIMITS['width']:,} neurons and
 {LIMITS['brackets']} brackets one inside the other are read.'''
 
 _WORKSHEET = 'An exercise sheet and its key. Seed and options make the sheet: the same, everywhere.'

@@ -6,8 +6,8 @@ from numbers import Integral, Real
 
 import numpy as np
 
-__all__ = ['shown', 'number', 'positive', 'share', 'count', 'flag', 'text', 'one_of', 'function', 'listed', 'generator', 'file_path',
-           'refuse_mask', 'real_array', 'instance', 'float_vector']
+__all__ = ['shown', 'number', 'positive', 'share', 'count', 'flag', 'text', 'one_of', 'function', 'listed', 'keyed',
+           'generator', 'file_path', 'refuse_mask', 'real_array', 'instance', 'float_vector']
 
 MOST = 10**12  # as a count of anything
 
@@ -48,7 +48,8 @@ def share(x, name):
 
 def count(x, name, low, high=MOST):
     "`x` as an int; TypeError, ValueError unless a whole number from `low` to `high`"
-    limits = f'{low} or more' if high == MOST and not (isinstance(x, Integral) and x > MOST) else f'from {low} to {high}'
+    beyond = isinstance(x, Integral) and x > MOST
+    limits = f'{low} or more' if high == MOST and not beyond else f'from {low} to {high}'
     return int(number(x, name, lambda x: low <= x <= high, f'a whole number, {limits}', Integral))
 
 
@@ -81,6 +82,12 @@ def listed(value, name, of):
     "`value` as a list; TypeError if it is neither list nor tuple"
     if isinstance(value, (list, tuple)): return [*value]
     raise TypeError(f'{name} must be a list {of}, got {shown(value)}')
+
+
+def keyed(value, name, of):
+    "`value`; TypeError if it is no dict with texts or whole numbers for its keys"
+    if isinstance(value, dict) and all(isinstance(key, (str, Integral)) for key in value): return value
+    raise TypeError(f'{name} must be a dict, {of}, got {shown(value)}')
 
 
 def generator(rng, *more, name='rng'):

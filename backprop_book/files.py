@@ -12,6 +12,8 @@ from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
 
+from .arguments import file_path, flag, shown
+
 try: import fcntl
 except ImportError: fcntl = None  # Windows
 
@@ -150,10 +152,23 @@ def _straight(path):
         file.write(buffer.getvalue())
 
 
-@contextmanager
+def _name(path):
+    "`path`; ValueError in a sentence where no file can be called so"
+    said = file_path(path)
+    try: possible = b'\0' not in os.fsencode(said)
+    except UnicodeEncodeError: possible = False
+    if possible: return path
+    raise ValueError(f'{shown(said)} is the name of no file: it holds a character that no name can have')
+
+
 def whole_file(path, # where; links are followed
                overwrite:bool=False): # may an existing file be replaced?
     "A binary file to write to, at `path` if the block ends well, and nowhere if not; OSError in a sentence"
+    return _whole_file(_name(path), flag(overwrite, 'overwrite'))
+
+
+@contextmanager
+def _whole_file(path, overwrite):
     try:
         old = _found(path, overwrite)
         if old and not _is_file(old): writer = _straight(path)
@@ -166,6 +181,7 @@ def write_bytes(path, # where; links are followed
                 data:bytes, # what
                 overwrite:bool=False): # may an existing file be replaced?
     "Write a file, whole or not at all, and return its path; OSError in a sentence, FileExistsError if it exists"
+    if not isinstance(data, (bytes, bytearray)): raise TypeError(f'data must be bytes, got {shown(data)}')
     with whole_file(path, overwrite) as file: file.write(data)
     return Path(path)
 
@@ -174,4 +190,8 @@ def write_text(path, # where; links are followed
                text:str, # what: UTF-8, and the same bytes on every system
                overwrite:bool=False): # may an existing file be replaced?
     "Write a text file, whole or not at all, and return its path; OSError in a sentence, FileExistsError if it exists"
-    return write_bytes(path, text.encode(), overwrite)
+    if not isinstance(text, str): raise TypeError(f'text must be a text, got {shown(text)}')
+    try: data = text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f'text holds {text[error.start]!r}, half a character, which UTF-8 cannot write') from None
+    return write_bytes(path, data, overwrite)

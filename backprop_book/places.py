@@ -1,10 +1,12 @@
 """Where a key stands in a TOML or JSON file: the line of each path, such as ('layers', 1, 'weights').
 
-Python's readers forget the lines of what they read. This one reads nothing but keys and lines. It takes text that parses,
-or the part before the place where it does not, and forgets what stands after that."""
+Python's readers forget the lines of what they read. This one reads nothing but keys and lines. It takes text that
+parses, or the part before the place where it does not, and forgets what stands after that."""
 import json
 import re
 import tomllib
+
+from . import arguments
 
 __all__ = ['deepest', 'key_lines', 'line_of', 'most_points', 'twice']
 
@@ -15,7 +17,8 @@ _SCALAR = re.compile(r'[^,\[\]{}\n#"\']+')  # a number, a date, true
 _ASIDE = (r'"""(?:\\.|[^\\])*?(?:"{3,5}|\\?\Z)|\'\'\'.*?(?:\'{3,5}|\Z)'  # texts, closed or not, and remarks
           r'|"(?:\\.|[^"\\\n])*+"?|\'[^\'\n]*+\'?|#[^\n]*')
 _BRACKET = re.compile(rf'[\[\]{{}}]|{_ASIDE}', re.S)
-_POINTS = re.compile(r'(?<![\w-])(?:(?:[\w-]++|"(?:\\.|[^"\\\n])*+"|\'[^\'\n]*+\')[ \t]*+(\.)[ \t]*+)++|' + _ASIDE, re.S)
+_POINTS = re.compile(
+    r'(?<![\w-])(?:(?:[\w-]++|"(?:\\.|[^"\\\n])*+"|\'[^\'\n]*+\')[ \t]*+(\.)[ \t]*+)++|' + _ASIDE, re.S)
 
 
 class _Lost(Exception): "Here stands something else than expected"
@@ -24,7 +27,7 @@ class _Lost(Exception): "Here stands something else than expected"
 def deepest(text:str): # TOML or JSON
     "How many brackets stand open at once, where the most do"
     depth = most = 0
-    for found in _BRACKET.finditer(text):
+    for found in _BRACKET.finditer(arguments.text(text, 'text')):
         depth += (found[0] in '[{') - (found[0] in ']}')
         most = max(most, depth)
     return most
@@ -32,7 +35,8 @@ def deepest(text:str): # TOML or JSON
 
 def most_points(text:str): # TOML
     "How many points stand in the key that has the most"
-    return max((found[0].count('.') for found in _POINTS.finditer(text) if found[1]), default=0)
+    points = _POINTS.finditer(arguments.text(text, 'text'))
+    return max((found[0].count('.') for found in points if found[1]), default=0)
 
 
 class _Reader:
@@ -144,6 +148,7 @@ def key_lines(text:str, # of a file
               is_json:bool): # or TOML
     "The line of each path, where it stands first"
     lines = {}
+    text, is_json = arguments.text(text, 'text'), arguments.flag(is_json, 'is_json')
     for path, line in _places(text, is_json): lines.setdefault(path, line)
     return lines
 
@@ -151,6 +156,11 @@ def key_lines(text:str, # of a file
 def line_of(lines:dict, # from `key_lines`
             *path): # keys and, in lists, numbers from 0
     "The line of a path or, where the file has none of that, of what should hold it; None for the whole file"
+    if not isinstance(lines, dict): raise TypeError(
+        f'lines must be what key_lines gives, a dict, got {arguments.shown(lines)}')
+    for step in path:
+        if not isinstance(step, (str, int)): raise TypeError(
+            f'a path holds keys and numbers, as in ("layers", 1, "weights"), got {arguments.shown(step)}')
     while path and path not in lines: path = path[:-1]
     return lines.get(path)
 
@@ -158,7 +168,8 @@ def line_of(lines:dict, # from `key_lines`
 def twice(text:str, # JSON
           key:str): # that stands twice in the same braces
     "The line where it stands for the second time"
+    arguments.text(key, 'key')
     seen = set()
-    for path, line in _places(text, True):
+    for path, line in _places(arguments.text(text, 'text'), True):
         if path in seen and path[-1] == key: return line
         seen.add(path)

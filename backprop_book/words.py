@@ -1,6 +1,8 @@
-"""What people call things elsewhere, and what that is here: the nearest word for a transfer function, a loss, an optimizer."""
+"""What people call things elsewhere, and what that is here: words for transfer functions, losses, optimizers."""
 import re
 from difflib import get_close_matches
+
+from . import arguments
 
 __all__ = ['ALIASES', 'KNOWN', 'meant', 'nearest']
 
@@ -30,9 +32,11 @@ def _called(**aliases):
 
 ALIASES = { # kind -> what it is called elsewhere, in small letters alone -> what to write here
     'transfer': {
-        **_called(identity='linear lin none id purelin nothing passthrough', tanh='tansig hyperbolictangent tangenshyperbolicus',
+        **_called(identity='linear lin none id purelin nothing passthrough',
+                  tanh='tansig hyperbolictangent tangenshyperbolicus',
                   sigmoid='logistic logsig sigm expit sig logisticsigmoid standardlogistic fermi',
-                  relu='rectifier rectified rectifiedlinear rectifiedlinearunit ramp poslin max(0,z) max(z,0) max(0,x) max(x,0) '
+                  relu='rectifier rectified rectifiedlinear rectifiedlinearunit ramp poslin max(0,z) max(z,0) '
+                       'max(0,x) max(x,0) '
                        'maximum(0,z) maximum(z,0) maximum(0,x) maximum(x,0) np.maximum(0,z) np.maximum(z,0)'),
         'leakyrelu': "take 'leaky_relu(0.01)', with the slope on the left", 'lrelu': "take 'leaky_relu(0.01)'",
         'leaky': "take 'leaky_relu(0.01)'", 'prelu': "take 'leaky_relu(0.25)': its slope is not trained here",
@@ -47,18 +51,24 @@ ALIASES = { # kind -> what it is called elsewhere, in small letters alone -> wha
         **dict.fromkeys('softmax logsoftmax softmin'.split(), _SOFTMAX),
         **dict.fromkeys('step heaviside binarystep threshold hardlim sign sgn signum perceptron'.split(), _NO_SLOPE)},
     'loss': {
-        **dict.fromkeys('mse meansquarederror meansquares l2 sse sumofsquares sumsquarederror squared squares quadratic '
+        **dict.fromkeys('mse meansquarederror meansquares l2 sse sumofsquares sumsquarederror squared squares '
+                        'quadratic '
                         'halfmse rss msee'.split(), _SQUARED),
-        **dict.fromkeys('bce binarycrossentropy binary log logistic logit logits bcewithlogits bcelogits sigmoidcrossentropy '
+        **dict.fromkeys('bce binarycrossentropy binary log logistic logit logits bcewithlogits bcelogits '
+                        'sigmoidcrossentropy '
                         'sigmoidcrossentropywithlogits deviance bernoulli'.split(), _BINARY),
-        **dict.fromkeys('cce categoricalcrossentropy sparsecategoricalcrossentropy softmax softmaxcrossentropywithlogits '
+        **dict.fromkeys('cce categoricalcrossentropy sparsecategoricalcrossentropy softmax '
+                        'softmaxcrossentropywithlogits '
                         'multinomial multiclass softmaxloss'.split(), _CLASSES),
         **dict.fromkeys('crossentropy ce xent xentropy nll negativeloglikelihood entropy'.split(), _EITHER),
-        **dict.fromkeys('logisticpm1 softmargin'.split(), f"take 'logistic_loss_pm1' (targets 1 and -1), and {_LOGITS}"),
-        **dict.fromkeys('hinge mae meanabsoluteerror l1 absoluteerror huber smoothl1 rmse rootmeansquarederror kl kld kldiv '
+        **dict.fromkeys('logisticpm1 softmargin'.split(),
+                        f"take 'logistic_loss_pm1' (targets 1 and -1), and {_LOGITS}"),
+        **dict.fromkeys('hinge mae meanabsoluteerror l1 absoluteerror huber smoothl1 rmse rootmeansquarederror kl '
+                        'kld kldiv '
                         'kldivergence poisson cosine cosinesimilarity logcosh focal'.split(), _OWN_LOSS)},
     'optimizer': {
-        **_called(**{'sgd(0.1)': 'gd gradientdescent descent vanilla bgd batchgradientdescent steepestdescent stochasticgradientdescent',
+        **_called(**{'sgd(0.1)': 'gd gradientdescent descent vanilla bgd batchgradientdescent steepestdescent '
+                                 'stochasticgradientdescent',
                      'momentum(0.1)': 'sgdmomentum sgdwithmomentum heavyball polyak classicalmomentum',
                      'nesterov(0.1)': 'nag nesterovmomentum nesterovacceleratedgradient sgdnesterov',
                      'rmsprop(0.01)': 'rms'}),
@@ -68,7 +78,8 @@ ALIASES = { # kind -> what it is called elsewhere, in small letters alone -> wha
 
 def _plain(word, kind):
     "A word as the table has it: 'nn.BCEWithLogitsLoss' is bcewithlogits"
-    text = re.sub(r'^(torch|tf|keras|jax|nn|np|F|losses|activations?|optim)\.(?=[A-Za-z_]+\.|[A-Za-z_]+$)', '', word.strip())
+    library = r'^(torch|tf|keras|jax|nn|np|F|losses|activations?|optim)\.(?=[A-Za-z_]+\.|[A-Za-z_]+$)'
+    text = re.sub(library, '', word.strip())
     text = re.sub(r'[\s_-]+', '', text.split('.')[-1] if re.fullmatch(r'[\w.]+', text) else text).lower()
     ending = {'transfer': r'(?<=.)(activation|function|transfer|layer|unit)+$', 'loss': r'(?<=.)(loss|cost|function)+$',
               'optimizer': r'(?<=.)(optimizer|optimiser|\(.*)$'}[kind]
@@ -78,20 +89,26 @@ def _plain(word, kind):
 def _close(word, words, cutoff=0.6): return next(iter(get_close_matches(word, words, 1, cutoff)), None)
 
 
+def _as_text(word, most=99): return (word if isinstance(word, str) else arguments.shown(word))[:most]
+
+
 def meant(word, # that is not known
           known:list, # those that are
           otherwise:str=None): # what to say where none is near; None lists them
     "The end of a message about an unknown word: the nearest that is known, or what there is"
-    near = _close(str(word), known)
+    words = arguments.listed([*known] if isinstance(known, dict) else known, 'known', "of words, such as ['tanh']")
+    known = [arguments.text(name, 'a known word') for name in words]
+    near = _close(_as_text(word), known)
     if near: return f'; did you mean {near!r}?'
+    if otherwise is not None: arguments.text(otherwise, 'otherwise')
     return f': {otherwise or "choose from " + ", ".join(known)}'
 
 
 def nearest(word, # that is no name here
             kind:str): # 'transfer', 'loss' or 'optimizer'
-    "The end of a message about it: what it is called here, its formula, or the nearest name; KeyError for another kind"
-    aliases, names = ALIASES[kind], KNOWN[kind]
-    plain = _plain(str(word)[:99], kind)
+    "The end of a message about it: its name here, its formula, or the nearest name; ValueError for another kind"
+    aliases, names = ALIASES[arguments.one_of(kind, 'kind', KNOWN)], KNOWN[kind]
+    plain = _plain(_as_text(word), kind)
     if plain in aliases: return f'; {aliases[plain]}'
     heads = {re.sub(r'\W.*', '', name).replace('_', ''): name for name in names}
     if kind == 'loss': heads |= {_plain(name, kind): name for name in names}

@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .arguments import flag, instance, keyed, listed, shown
 from .check import Table
 from .diagnose import CATALOGUE, Cause, Mistake, Step, walk
 from .explain import Name, explain, latex_of
@@ -224,12 +225,16 @@ class Worksheet:
         return (f'{self.markdown("sheet")}\n<details>\n<summary>The key</summary>\n\n'
                 f'{self.markdown("key")}\n</details>\n')
     @cached_property
-    def _desk(self): return _desk_of(self)
+    def desk(self):
+        "What a marker looks up: the lines, and what each takes"
+        return _desk_of(self)
     @cached_property
-    def _readings(self): return [_own_reading(self), *_readings(self)]
+    def readings(self):
+        "Every way in which a learner may have read the sheet, its own first"
+        return [_own_reading(self), *_readings(self)]
     @cached_property
     def _expected(self):   # (readings, boxes)
-        return np.array([[r.expected(n) for n in self.blanks] for r in self._readings])
+        return np.array([[r.expected(n) for n in self.blanks] for r in self.readings])
 
 # %% ../nbs/16_worksheets.ipynb #5a825a8d
 @dataclass(eq=False)
@@ -252,11 +257,16 @@ class _Desk:
         self.forward = [n for (kind, t, *_), n in self.names.items() if kind in 'za' and not t]
         self.early = {n for (kind, t, *_), n in self.names.items() if kind in 'zaeE' and not t}
         self.after = [n for (kind, t, *_), n in self.names.items() if t or kind in ('e', 'E', 'p', 'kept')]
-        self.unrounded = {}   # what mistakes give with all digits kept
+        self.unrounded = {}   # what mistakes give with all digits kept, as far as was asked
         if self.exact is None: self.exact = _worked(self, None)
+    @cached_property
     def with_key(self):
         "The same with its key, which takes longer"
         return self if self.key else replace(self, key=_worked(self, self.digits))
+    @cached_property
+    def start(self):
+        "A paper with the forward pass on it, all digits kept"
+        return _start(self, self.printed, None)
 
 def _desk_of(sheet):
     "The lines as the sheet means them"
@@ -659,9 +669,10 @@ def _read_text(text):
 
 def _shown_briefly(value):
     "A value for a message, cut where it is long"
-    try: text = repr(value)
+    try: said = repr(value)
     except ValueError: return 'a number of thousands of digits'
-    return text if len(text) <= LONGEST else f'{text[:20]}... ({len(text)} characters)'
+    except Exception: return shown(value)
+    return said if len(said) <= LONGEST else f'{said[:20]}... ({len(said)} characters)'
 
 def _unfit(answer):
     "(the number that an answer is, None), or (None, why it is none)"
@@ -684,6 +695,7 @@ def read_number(answer, # a number, or text: '0.125', '1/8', '0,125', '12.5 %', 
                 place:str='the answer'): # what an error calls it
     "The number as a float, None where nothing is written; ValueError for what is no number"
     if _is_empty(answer): return None
+    instance(place, str, 'place', "'box 3'")
     value, why = _unfit(answer)
     if why: raise ValueError(f'{place}: {_shown_briefly(answer)} {why}: {_HOW_TO_WRITE}')
     return value
@@ -715,11 +727,14 @@ def _read(sheet, answers):
         else: read[name] = value, answer
     return read, faults
 
+def _sheet(sheet): return instance(sheet, Worksheet, 'sheet', 'worksheet(7)')
+
 def unreadable(sheet:Worksheet, # that they belong to
                answers:dict): # name or number of a box -> number or text
     "All that is wrong with answers before they are marked: a list of (box as it came, in words)"
-    if not hasattr(answers, 'items'): raise TypeError(
-        f'answers must be a dict, box -> number, got {type(answers).__name__}')
+    _sheet(sheet)
+    if not isinstance(answers, dict): raise TypeError(
+        f'answers must be a dict, box -> number, got {shown(answers)}')
     most = 2*len(sheet.blanks)   # each box by its name and by its number
     if len(answers) > most: raise ValueError(f'answers: there are {len(answers)}, and the sheet '
                                              f'has {len(sheet.blanks)} boxes: is it this sheet?')
@@ -885,15 +900,39 @@ def _with_pencil(paper, causes):
     return [(replace(m, wrong=updated) if m.fits == 'lr' else m, layers) for m, layers in causes]
 
 # %% ../nbs/16_worksheets.ipynb #f56f9611
+def _numbers(values, name):
+    "A dict of numbers, {} for None"
+    values = {} if values is None else keyed(values, name, 'name -> number')
+    for key, value in values.items():
+        if not isinstance(key, str) or not isinstance(value, Real) or not math.isfinite(value): raise TypeError(
+            f'{name} must hold a number by the name of each, got {_shown_briefly(value)} by {shown(key)}')
+    return dict(values)
+
+def _cause(sheet, cause, fitted):
+    "A pair of a mistake and its layers; TypeError, ValueError if this sheet cannot have it"
+    if not isinstance(cause, (list, tuple)) or len(cause) != 2 or not isinstance(cause[0], Mistake):
+        raise TypeError('causes must hold pairs of a Mistake of the CATALOGUE and its layers, as in '
+                        f'(CATALOGUE[0], (0,)), got {shown(cause)}')
+    mistake, layers = cause[0], listed(cause[1], 'layers', 'of numbers from 0')
+    for l in layers: _whole('a layer of a mistake', l, 0, len(sheet.net) - 1)
+    if mistake.needs: raise ValueError(f'{mistake.name!r} needs {mistake.needs}: a sheet has none')
+    if mistake.fits and mistake.fits not in fitted: raise ValueError(
+        f'{mistake.name!r} takes a number: say fitted={{{mistake.fits!r}: ...}}')
+    return mistake, tuple(layers)
+
 def learner(sheet:Worksheet, # to be filled in
             causes=(), # pairs of a `Mistake` of the doctor's and the layers that make it
             slips=None, # name of a line -> the wrong number that is written there
             pencil:bool=True, # round each number and go on with it; False keeps all digits
             fitted=None): # numbers that a mistake takes: k, bound, ...
     "The answers of a learner with these misconceptions and slips, carried on from line to line"
-    digits = sheet.settings['digits']
-    paper, trace = _start(sheet._desk, dict(slips or {}), digits if pencil else None)
-    *_, (_, now) = _pass(paper, trace, causes, fitted or {})
+    digits = _sheet(sheet).settings['digits']
+    slips, fitted = _numbers(slips, 'slips'), _numbers(fitted, 'fitted')
+    causes = [_cause(sheet, cause, fitted) for cause in listed(causes, 'causes', 'of (mistake, layers)')]
+    if unknown := {*slips} - {*sheet.desk.kinds}: raise ValueError(
+        f'slips: there is no line {_shown_briefly(min(unknown))}{_meant(min(unknown), [*sheet.desk.kinds])}')
+    paper, trace = _start(sheet.desk, slips, digits if flag(pencil, 'pencil') else None)
+    *_, (_, now) = _pass(paper, trace, causes, fitted)
     return {name: _rounded(now[name], digits) for name in sheet.blanks}
 
 # %% ../nbs/16_worksheets.ipynb #30744f05
@@ -907,6 +946,11 @@ def _layers(mistake, n):
 def hypotheses(sheet:Worksheet, # whose learners they are
                numbers:dict): # name of a number that mistakes take -> what it may be, a list
     "Every (mistake, layers, its number) of the doctor's catalogue that one pass can show"
+    for name, values in keyed(numbers, 'numbers', 'name -> list of numbers').items():
+        listed(values, f'numbers[{_shown_briefly(name)}]', 'of numbers')
+    return _hypotheses(_sheet(sheet), numbers)
+
+def _hypotheses(sheet, numbers):
     kink = any(_has_kink(layer.transfer) for layer in sheet.net)
     for m in CATALOGUE:
         if m.needs: continue   # left over from an earlier pass: there is none
@@ -938,18 +982,19 @@ def _largest_norm(came):
     return max(math.hypot(*array) for array in arrays.values())
 
 # %% ../nbs/16_worksheets.ipynb #e98bb195
-def _unrounded(desk, causes, fitted):
-    "name -> value with these mistakes and all digits kept; kept for the next learner, too"
-    kept, key = desk.unrounded, repr((causes, fitted))
-    if key not in kept:
-        kept[key] = dict(_pass(*_start(desk, desk.printed, None), causes, fitted))
-    return kept[key]
+def _unrounded(desk, causes, fitted, name):
+    "The value of a line with these mistakes and all digits kept; kept for the next learner, too"
+    key = *((m.name, layers) for m, layers in causes), *fitted.items()
+    if key not in desk.unrounded: desk.unrounded[key] = {}, _pass(*desk.start, causes, fitted)
+    values, more = desk.unrounded[key]
+    while name not in values: values.update([next(more)])
+    return values[name]
 
 def _explains(desk, answers, causes, fitted, paper, trace):
     "Whether mistakes give these answers, with a pencil or with all digits kept"
     for name, value in _pass(paper, trace, causes, fitted):
         if name not in answers or _agrees(answers[name], value, desk.digits): continue
-        full = _unrounded(desk, causes, fitted)[name]
+        full = _unrounded(desk, causes, fitted, name)
         if not _agrees(answers[name], full, desk.digits): return False
     return True
 
@@ -982,7 +1027,7 @@ class _Reading:
         "A learner's answers as the lines have them"
         return {self.boxes.get(n, n): v/self.factor(n) for n, v in answers.items()}
 
-def _own_reading(sheet): return _Reading('own', '', sheet._desk, {}, {})
+def _own_reading(sheet): return _Reading('own', '', sheet.desk, {}, {})
 
 def _scalings(desk, answers):
     "(kind -> factor) of every convention about signs, or about where the mean over rows is taken"
@@ -1132,7 +1177,7 @@ def _swapped(desk):
 
 def _readings(sheet):
     "Every reading of a sheet but its own, the simple ones first"
-    desk = sheet._desk
+    desk = sheet.desk
     yield from (_Reading('slip', said, other, {}, {}) for said, other in _slips(desk))
     numberings = [*_numberings(desk)]
     for said, renamed in numberings:
@@ -1220,7 +1265,7 @@ def _remarks(sheet, verdicts, causes, but=()):
     "What a teacher would write beneath; `but`: wrong boxes of which all is said"
     wrong, carried = [[n for n, v in verdicts.items() if v == w and n not in but]
                       for w in ('wrong', 'carried')]
-    slips = [name for name in wrong if name in sheet._desk.early]
+    slips = [name for name in wrong if name in sheet.desk.early]
     rest = [name for name in wrong if name not in slips]
     if slips: yield f'A slip before the backward pass: {_boxes(sheet, slips)}.'
     if carried: yield f'Rightly carried on from a wrong value: {_boxes(sheet, carried)}.'
@@ -1261,7 +1306,7 @@ def _whereto(reading):
     "Where the weights lead that this numbering has elsewhere"
     desk, units = reading.desk, _units(reading.desk.sheet)
     if reading.boxes: return ''
-    own, here = _parameter_names(desk.sheet._desk), _parameter_names(desk)
+    own, here = _parameter_names(desk.sheet.desk), _parameter_names(desk)
     moved = {here[at]: at for at in here if len(at) == 3 and here[at] != own[at]}
     ways = [f'{name} from {units[l][i]} to {units[l+1][j]}' for name, (l, i, j) in
             ((name, moved[name]) for name in own.values() if name in moved)]
@@ -1287,7 +1332,7 @@ class _Marked:
         return any(v == 'wrong' and n in early for n, v in self.line_verdicts.items())
 
 def _marked(reading, answers):
-    reading = replace(reading, desk=reading.desk.with_key())
+    reading = replace(reading, desk=reading.desk.with_key)
     meant = reading.meant(answers)
     verdicts, own = _verdicts(reading.desk, meant)
     there = {box: reading.boxes.get(box, box) for box in reading.desk.sheet.blanks}
@@ -1303,7 +1348,7 @@ def _agreeing(expected, digits, answers, share=0.):
 def _candidates(first, answers):
     "Readings under which more answers agree than under the sheet's own, at first sight"
     desk, sheet = first.reading.desk, first.reading.desk.sheet
-    readings, E = sheet._readings, sheet._expected
+    readings, E = sheet.readings, sheet._expected
     given, found = np.array([answers.get(n, math.nan) for n in desk.sheet.blanks]), []
     close, rough = (_agreeing(E[:1], desk.digits, given, share)[0] for share in (0., .3))
     for factors in [{}, *_scalings(desk, answers)]:
@@ -1350,21 +1395,25 @@ def _mark(sheet, answers, notes):
     return Marking(sheet, answers, best.verdicts, best.own, best.causes, [*said, *remarks, *notes],
                    best.reading.said)
 
-def _said_alike(value):
-    "A setting as a form writes it: text, numbers, and lists of them"
+def _said_alike(value, key, deep=3):
+    "A setting as a form writes it: text, numbers, and lists of them; TypeError for anything else"
     if isinstance(value, (Transfer, Loss)): return value.name
-    return [*map(_said_alike, value)] if isinstance(value, (list, tuple)) else value
+    if isinstance(value, (list, tuple)) and deep: return [_said_alike(v, key, deep - 1) for v in value]
+    if isinstance(value, (str, Real)): return value
+    raise TypeError(f'{key}: a form has texts, numbers and lists of them, got {_shown_briefly(value)}')
 
 def check_same_sheet(sheet:Worksheet, # the teacher's
                      said:dict): # what a learner's form says under [sheet]: {key: value}
     "ValueError, naming the key and both values, where a form belongs to another sheet"
-    for key, value in said.items():
+    _sheet(sheet)
+    for key, value in keyed(said, 'said', 'as the form has it under [sheet]').items():
         if key not in sheet.settings: raise ValueError(
             f'{_shown_briefly(key)} is no setting of a sheet{_meant(key, [*sheet.settings])}')
-        ours, theirs = _said_alike(sheet.settings[key]), _said_alike(value)
+        ours, theirs = (_said_alike(v, key) for v in (sheet.settings[key], value))
         if key in ('transfer', 'blanks') and isinstance(theirs, str): theirs = [theirs]
         if key == 'blanks' and isinstance(ours, str): ours = [ours]
-        if key == 'transfer' and len(theirs) == 1: theirs = _said_alike(_check_one(sheet, theirs[0]))
+        if key == 'transfer' and isinstance(theirs, list) and len(theirs) == 1:
+            theirs = _said_alike(_check_one(sheet, theirs[0]), key)
         if type(ours) is bool is not type(theirs) or ours != theirs: raise ValueError(
             f'{key}: the form says {_shown_briefly(theirs)}, and the sheet has '
             f'{_shown_briefly(ours)}: it is the form of another sheet, or has been changed')
@@ -1381,5 +1430,5 @@ def mark(answers:dict, # name or number of a box -> number, or text such as '1/8
          **settings): # the other arguments that `worksheet` was given
     "A `Marking` of a learner's answers to `worksheet(seed, **settings)`"
     sheet = worksheet(seed, **settings)
-    check_same_sheet(sheet, form or {})
+    check_same_sheet(sheet, {} if form is None else form)
     return sheet.mark(answers)

@@ -53,21 +53,25 @@ OPTIONS = {
              '--force'],
     'schema': ['-o', '--format', '--force']}
 FITTING = { # option -> values of the right kind, good and bad
-    '--inputs': ['0.5 1', '1 2; 3 4', '0,5 1', '1e200 1', '1/3 1/7', '1e-300 0'], '--targets': ['0 1', '1',
-                                                            '0.5 0.5; 1 0', '1e308 1'],
-    '--layer': ['0.1 0.2; 0.3 0.4 | 0 0 | tanh', '1 1; 1 1 | 0 0 | log(z)', '1e200 1; 1 1 | 0 0', '1; 1 | 0 | exp(z)',
-                '1 1; 1 1 | | z**3'],
+    '--inputs': ['0.5 1', '1 2; 3 4', '0,5 1', '1e200 1', '1/3 1/7', '1e-300 0'],
+    '--targets': ['0 1', '1', '0.5 0.5; 1 0', '1e308 1'],
+    '--layer': ['0.1 0.2; 0.3 0.4 | 0 0 | tanh', '1 1; 1 1 | 0 0 | log(z)', '1e200 1; 1 1 | 0 0',
+                '1; 1 | 0 | exp(z)', '1 1; 1 1 | | z**3'],
     '--loss': ['squared_error', 'logistic_loss', 'logistic_loss_pm1', 'softmax_cross_entropy', 'bce', 'mse'],
-    '--optimizer': ['adam(0.01)', 'adam(0,01)', 'momentum(0.1, beta=2)', 'nesterov(1e300)', 'rmsprop(0)', 'sgd(1e308)'],
-    '--lr': ['0.5', '1e300', '0', '-1', '0,5', 'nan', '1e999999999', '1/3'], '--updates': ['0', '2', '9', '1000',
-                                                            '1001', '-1', '9'*18, '9'*19],
-    '--digits': ['1', '3', '9', '40', '41', '0'], '--only': ['h1', 'E', 'w5', 'b_o1', 'x1'], '--rows': ['1', '3', '9',
-                                                            '10', '9'*18],
-    '--widths': ['2', '3', '1', '9', '0', '-1', '9'*18], '--transfer': ['tanh', 'relu', 'log(z)', 'z**3', 'exp(z)',
-                                                            '1/z', 'softmax', 'sqrt(z)'],
-    '--blanks': ['deltas', 'forward', 'update', 'gradients', 'z_h1', 'E'], '--seed': ['7', '0', '8', '-1', '9'*18],
-    '--biases': ['neuron', 'layer', 'frozen', 'absent'], '--names': ['flat', 'layered'], '--part': ['both', 'sheet',
-                                                            'key'],
+    '--optimizer': ['adam(0.01)', 'adam(0,01)', 'momentum(0.1, beta=2)', 'nesterov(1e300)', 'rmsprop(0)',
+                    'sgd(1e308)'],
+    '--lr': ['0.5', '1e300', '0', '-1', '0,5', 'nan', '1e999999999', '1/3'],
+    '--updates': ['0', '2', '9', '1000', '1001', '-1', '9'*18, '9'*19],
+    '--digits': ['1', '3', '9', '40', '41', '0'],
+    '--only': ['h1', 'E', 'w5', 'b_o1', 'x1'],
+    '--rows': ['1', '3', '9', '10', '9'*18],
+    '--widths': ['2', '3', '1', '9', '0', '-1', '9'*18],
+    '--transfer': ['tanh', 'relu', 'log(z)', 'z**3', 'exp(z)', '1/z', 'softmax', 'sqrt(z)'],
+    '--blanks': ['deltas', 'forward', 'update', 'gradients', 'z_h1', 'E'],
+    '--seed': ['7', '0', '8', '-1', '9'*18],
+    '--biases': ['neuron', 'layer', 'frozen', 'absent'],
+    '--names': ['flat', 'layered'],
+    '--part': ['both', 'sheet', 'key'],
     '--example': ['toml', 'json']}
 FORM = '''[answers]
 1 = 0.35
@@ -98,8 +102,8 @@ def spoilt(rng, text):
         if value and rng.random() < 0.7:
             lines[i] = f'{key}= {rng.choice([*VALUES, json.dumps(rng.choice(WORDS))])}'
             continue
-        lines[i:i+1] = rng.choice([[], [lines[i]]*2, [line(rng)], [lines[i], line(rng)], [lines[i][:rng.randint(0,
-                                                            40)]]])
+        lines[i:i+1] = rng.choice([
+            [], [lines[i]]*2, [line(rng)], [lines[i], line(rng)], [lines[i][:rng.randint(0, 40)]]])
     return '\n'.join(lines)
 
 
@@ -112,8 +116,8 @@ def spoilt_json(rng, text):
         key = rng.choice([*node]) if isinstance(node, dict) else rng.randrange(len(node))
     node[key] = rng.choice([*WORDS, None, True, 1e200, -1, 10**400, [], {}, [[1, 2]], {'a': 1}, [None], 'text'])
     text = json.dumps(data, indent=rng.choice([None, 1]))
-    return text if rng.random() < 0.8 else text[:rng.randrange(len(text))] + rng.choice(['', '}', '{"a": 1, "a": 2}',
-                                                            'NaN', '['*1000])
+    if rng.random() < 0.8: return text
+    return text[:rng.randrange(len(text))] + rng.choice(['', '}', '{"a": 1, "a": 2}', 'NaN', '['*1000])
 
 
 def content(rng, text, is_json):
@@ -124,8 +128,9 @@ def content(rng, text, is_json):
     elif kind < 0.9: data = b''.join(b'a%d = 1\n' % i for i in range(rng.choice([10, 10_000, 100_000])))
     elif kind < 0.95: data = rng.choice([b'', b'\0', b'\xff\xfe', b'\n'*1000, b'PK\x03\x04', rng.randbytes(500),
                                          b'a.'*5000 + b'a = 1', b'[[a]]\n'*9000])
-    else: data = text.encode(rng.choice(['utf-16', 'utf-8-sig', 'latin-1'])).replace(b'0', rng.choice([b'0', b'\xe9',
-                                                            b'\r\n', b'\r']))
+    else:
+        data = text.encode(rng.choice(['utf-16', 'utf-8-sig', 'latin-1']))
+        data = data.replace(b'0', rng.choice([b'0', b'\xe9', b'\r\n', b'\r']))
     return data.replace(b'\n', b'\r\n') if rng.random() < 0.1 else data
 
 
