@@ -3,11 +3,12 @@ import math
 import os
 from collections.abc import Callable
 from numbers import Integral, Real
+from typing import Literal, overload
 
 import numpy as np
 
 __all__ = ['shown', 'number', 'positive', 'share', 'count', 'flag', 'text', 'one_of', 'function', 'listed', 'keyed',
-           'generator', 'file_path', 'refuse_mask', 'real_array', 'instance', 'float_vector']
+           'generator', 'file_path', 'refuse_mask', 'real_array', 'instance', 'float_vector', 'expression', 'letters']
 
 MOST = 10**12  # as a count of anything
 
@@ -48,11 +49,15 @@ def share(x, name):
 
 def count(x, name, low, high=MOST):
     "`x` as an int; TypeError, ValueError unless a whole number from `low` to `high`"
-    beyond = isinstance(x, Integral) and x > MOST
-    limits = f'{low} or more' if high == MOST and not beyond else f'from {low} to {high}'
+    is_bounded = high != MOST or isinstance(x, Integral) and x > MOST
+    limits = f'from {low} to {high}' if is_bounded else f'{low} or more'
     return int(number(x, name, lambda x: low <= x <= high, f'a whole number, {limits}', Integral))
 
 
+@overload
+def flag(value, name, or_none:Literal[False]=False) -> bool: ...
+@overload
+def flag(value, name, or_none:Literal[True]) -> bool|None: ...
 def flag(value, name, or_none=False):
     "`value` as a bool, or None where that is allowed; TypeError otherwise"
     if or_none and value is None: return None
@@ -136,3 +141,23 @@ def float_vector(vector, name):
     "`vector`; TypeError if it is no array of floats that can be written into"
     if isinstance(vector, np.ndarray) and vector.dtype.kind == 'f' and not np.ma.is_masked(vector): return vector
     raise TypeError(f'{name} must be an array of floats, such as parameters(net), got {shown(vector)}')
+
+
+def expression(value, name):
+    "`value`; TypeError if it is no SymPy expression"
+    import sympy as sp  # here, so that a network can run where SymPy is never loaded
+    if isinstance(value, sp.Expr): return value
+    raise TypeError(f"{name} must be a SymPy expression, such as read_formula('z**2', 'z'), got {shown(value)}")
+
+
+def letters(values, name, *exprs):
+    "`values` as a list; TypeError, ValueError unless SymPy symbols of different names, all that `exprs` hold"
+    import sympy as sp
+    values = listed(values, name, 'of SymPy symbols')
+    for value in values:
+        if not isinstance(value, sp.Symbol): raise TypeError(f'{name} must be SymPy symbols, got {shown(value)}')
+    names = [value.name for value in values]
+    if len({*names}) < len(names): raise ValueError(f'{name} has one name twice: {", ".join(names)}')
+    missing = sorted({str(s) for expr in exprs for s in expr.free_symbols} - {*names})
+    if missing: raise ValueError(f'the expression also holds {", ".join(missing)}: name it in {name}')
+    return values

@@ -13,7 +13,8 @@ from numbers import Integral, Real
 
 import numpy as np
 
-from .arguments import refuse_mask
+from .arguments import function, number, positive, real_array, refuse_mask
+from .arguments import text as as_text
 from .formula import read_formula
 
 # %% ../nbs/01_derivatives.ipynb #20f40e2b
@@ -59,6 +60,7 @@ def _floats(x):
 def as_floats(x, # numbers: a list or array of any shape
               name:str='x'): # what an error calls them
     "`x` as a float array; TypeError if not real numbers, ValueError if ragged, NaN or infinite"
+    as_text(name, 'name')
     if type(x) is not np.ndarray: refuse_mask(x, name)
     try: x = _floats(x)
     except ValueError: raise ValueError(f'{name} is ragged: make its rows equally long') from None
@@ -81,7 +83,9 @@ def _expression(expr, symbols):
         read = read_formula(expr, *(s.name for s in symbols))
         return read.xreplace({sp.Symbol(s.name, real=True): s for s in symbols})
     if isinstance(expr, sp.Basic): return expr
-    if isinstance(expr, Real): return sp.Integer(expr) if isinstance(expr, Integral) else sp.Float(float(expr))
+    if isinstance(expr, Real):
+        value = number(expr, 'expr', lambda v: True, 'a number that a float can hold')
+        return sp.Integer(expr) if isinstance(expr, Integral) else sp.Float(value)
     raise TypeError(f'expr must be text, a number or a SymPy expression, got {type(expr).__name__}')
 
 def as_numpy(expr, # a SymPy expression, or its text
@@ -106,8 +110,10 @@ def as_numpy(expr, # a SymPy expression, or its text
 
 # %% ../nbs/01_derivatives.ipynb #8adb2275
 def _number(f, x):
-    "`f(x)` as a float; ValueError unless it is one real number"
-    value = np.asarray(f(x))
+    "`f(x)` as a float; TypeError if `f` takes no array, ValueError unless it is one real number"
+    try: value = np.asarray(f(x))
+    except TypeError as error: raise TypeError(
+        f'f must be a function of one array, and fails on one of shape {x.shape}: {error}') from error
     if value.shape == () and value.dtype.kind in 'biuf': return float(value)
     raise ValueError(f'f must return one real number, got shape {value.shape}, '
                      f'dtype {value.dtype}: sum over the entries?')
@@ -117,10 +123,9 @@ def numeric_grad(f, # array -> number
                  x, # where: an array of any shape
                  h:float=1e-5): # step; the quotient reaches from x - h to x + h
     "The slope of `f` in each entry of `x`, in float64; ValueError if `h` is lost beside `x`"
-    x = as_floats(x).astype(float)
+    f, h, x = function(f, 'f', 'lambda x: (x**2).sum()'), positive(h, 'h'), as_floats(x).astype(float)
     if not (x + h > x).all():
-        raise ValueError(f'h = {h} is not positive, or too small beside '
-                         f'|x| = {np.abs(x).max():.6g}: try 1e-5 times |x|')
+        raise ValueError(f'h = {h} is too small beside |x| = {np.abs(x).max():.6g}: try 1e-5 times |x|')
     grad = np.zeros_like(x)
     for i in np.ndindex(x.shape):
         step = np.zeros_like(x)
@@ -136,8 +141,8 @@ def assert_grad(f, # array -> number
                 h:float=1e-5, # step of the difference quotient
                 atol:float=1e-9): # a gap that passes: 30 times the quotient's error where f is 1
     "The relative error of `grad`; AssertionError if above `rtol` or NaN, or if the shape is wrong"
-    refuse_mask(grad, 'grad')
-    numeric, grad = numeric_grad(f, x, h), np.asarray(grad)
+    rtol, atol = positive(rtol, 'rtol'), positive(atol, 'atol')
+    numeric, grad = numeric_grad(f, x, h), real_array(grad, 'grad')
     if numeric.size == 0: raise ValueError('x is empty: there is no slope to check')
     if grad.shape != numeric.shape:
         raise AssertionError(f'the gradient has shape {grad.shape}, x {numeric.shape}')

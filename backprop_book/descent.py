@@ -21,6 +21,7 @@ from backprop_book.network import (
     Layer,
     check_grads,
     forward,
+    is_free,
     loss_and_grads,
     parameters,
     rows_for,
@@ -117,7 +118,8 @@ def adam(lr:float=1e-3, # learning rate
 def as_optimizer(optimizer): # an `Optimizer`, or a number: the learning rate of `sgd`
     "The `Optimizer`; TypeError or ValueError if it is none"
     if isinstance(optimizer, Optimizer): return optimizer
-    if isinstance(optimizer, Real) and not isinstance(optimizer, (bool, np.bool_)): return sgd(optimizer)
+    if isinstance(optimizer, Real) and not isinstance(optimizer, (bool, np.bool_)):
+        return sgd(positive(optimizer, 'lr'))
     name = optimizer.lower() if isinstance(optimizer, str) else getattr(optimizer, '__name__', '')
     hint = f': call it, {name}(0.01)' if name in KNOWN['optimizer'] else (
         nearest(name, 'optimizer') if name else '')
@@ -152,14 +154,18 @@ def optimizer_step(net:list, # the layers, input side first
     "One step of `optimizer` in every weight and bias: the new network, and what to remember"
     check_grads(net, grads)
     optimizer = as_optimizer(optimizer)
-    memory = _memory(net, memory, optimizer)
+    return _moved(net, grads, optimizer, _memory(net, memory, optimizer))
+
+def _moved(net, grads, optimizer, memory):
+    "What `optimizer_step` returns; asks nothing of gradients that `loss_and_grads` gave"
     moved = [(_updated(optimizer, l.W, g.W, mem_W), _updated(optimizer, l.b, g.b, mem_b))
              for l, g, (mem_W, mem_b) in zip(net, grads, memory)]
     free = [Layer(W, b, l.transfer) for l, ((W, _), (b, _)) in zip(net, moved)]
-    return settle(net, free), [(mem_W, mem_b) for (_, mem_W), (_, mem_b) in moved]
+    return (free if is_free(net) else settle(net, free),
+            [(mem_W, mem_b) for (_, mem_W), (_, mem_b) in moved])
 
 # %% ../nbs/09_descent.ipynb #8792148c
-class _Stopped:
+class _Stopped(BaseException):
     def __init__(self, message='', net=None, history=(), epoch=None, batch=None):
         super().__init__(message)
         self.net, self.history, self.epoch, self.batch = net, list(history), epoch, batch
@@ -213,7 +219,7 @@ def _gradient(net, X, Y, loss):
     return grads
 
 def _step(net, grads, optimizer, memory):
-    net, memory = optimizer_step(net, grads, optimizer, memory)
+    net, memory = _moved(net, grads, optimizer, memory)
     _finite(parameters(net), 'a weight or bias after the step')
     return net, memory
 
@@ -221,6 +227,7 @@ def _step(net, grads, optimizer, memory):
 def _run(net, X, Y, loss, optimizer, batches, bar, memory=None, history=()):
     def full_loss(): return float(_finite(loss(forward(net, X).A[-1], Y), 'the loss of all rows'))
     good, history, epoch, batch = net, [*history], max(0, len(history) - 1), 0
+    memory = _memory(net, memory, optimizer)
     try:
         if not history: history.append(full_loss())
         for epoch in bar:

@@ -11,6 +11,8 @@ import re
 from difflib import get_close_matches
 from math import prod
 
+from .arguments import expression, letters
+
 # %% ../nbs/A1_formulas.ipynb #f0c0a010
 FUNCTIONS = { # as one writes it -> as SymPy calls it, and the most numbers that it takes
     **{name: (name, 1) for name in ('exp log sqrt sin cos tan asin acos atan sinh cosh tanh '
@@ -417,6 +419,7 @@ def as_mpmath(expr, # a SymPy expression
     "`expr` as a function of mpmath's numbers; OverflowError where a value is beyond all writing"
     import mpmath
     import sympy as sp
+    symbols = letters(symbols, 'symbols', expression(expr, 'expr'))
     def within(f, bits): # an exponential of 2**64 has more digits before its point than atoms exist
         def call(x):
             if x and mpmath.isfinite(x) and mpmath.mag(x) > bits: raise OverflowError('too large to write')

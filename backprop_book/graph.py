@@ -9,10 +9,13 @@ __all__ = ['Picture', 'picture', 'apply', 'Value', 'ordered', 'reverse_slopes', 
 
 # %% ../nbs/04_chain_rule.ipynb #8127291a
 import math
+import sys
 from dataclasses import dataclass
 from html import escape
 from numbers import Real
 from statistics import fmean
+
+from .arguments import shown
 
 # %% ../nbs/04_chain_rule.ipynb #b2b2ccde
 @dataclass(frozen=True, eq=False)
@@ -39,7 +42,7 @@ def _places(n, edges, step): # how far right each node stands, and in which row,
         here = [k for k in range(n) if row[k] == r]
         aim = {k: fmean([x[j] for i, j, _ in edges if i == k] or [0]) for k in here}
         left = fmean(aim.values()) - step*(len(here) - 1)/2
-        for place, k in enumerate(sorted(here, key=aim.get)): x[k] = left + step*place
+        for place, k in enumerate(sorted(here, key=aim.__getitem__)): x[k] = left + step*place
     return x, row
 
 # %% ../nbs/04_chain_rule.ipynb #24ac3b37
@@ -104,18 +107,22 @@ def _div(u, v): return u/v, (1/v, -u/v**2)
 def _power(n): return lambda u: (u**n, (n*u**(n - 1),))
 
 # %% ../nbs/04_chain_rule.ipynb #3f703e5c
-def _number(x): # as a float; refuses what is not one finite real number
+def _number(x:float): # as a float; refuses what is not one finite real number
     if isinstance(x, bool) or not isinstance(x, Real):
         raise TypeError(f'expected one real number, got {type(x).__name__}; for lists: as_values')
-    if not math.isfinite(x): raise ValueError(f'expected a finite number, got {x}')
-    return float(x)
+    if abs(x) <= sys.float_info.max: return float(x)
+    raise ValueError(f'expected a finite number, got {shown(x)}')
+
+def _value(v): # as it is; refuses what is no `Value`
+    if isinstance(v, Value): return v
+    raise TypeError(f'expected a Value, got {type(v).__name__}; as_values makes them of numbers')
 
 def apply(rule, # numbers -> value, (local slope in each number)
           op:str, # what a picture calls the operation
           *args): # `Value`s, or plain numbers, which are constants
     "A new `Value`; TypeError for what is no number, ValueError if it or a slope is not finite"
     numbers = [v.data if isinstance(v, Value) else _number(v) for v in args]
-    shown = ['' if isinstance(v, Value) else f'{v:g}' for v in args]
+    shown = ['' if isinstance(v, Value) else f'{_number(v):g}' for v in args]
     try:
         data, slopes = rule(*numbers)
         parents = [(v, _number(d)) for v, d in zip(args, slopes) if isinstance(v, Value)]
@@ -155,7 +162,7 @@ class Value:
 # %% ../nbs/04_chain_rule.ipynb #8d8aac9b
 def ordered(end): # the last `Value` of a calculation
     "Every `Value` that `end` depends on, each once, parents before what is made of them"
-    order, seen, todo = [], set(), [(end, False)]
+    order, seen, todo = [], set(), [(_value(end), False)]
     while todo:
         node, parents_are_down = todo.pop()
         if parents_are_down: order.append(node)
@@ -176,7 +183,7 @@ def reverse_slopes(end): # the result of a calculation
 def forward_slopes(end, # the result of a calculation
                    start): # one `Value` that it depends on
     "The slope in `start` of every `Value` that `end` depends on, from one walk forward"
-    dot = {}
+    dot, start = {}, _value(start)
     for node in ordered(end):
         dot[node] = float(node is start) + sum(slope*dot[parent] for parent, slope in node.parents)
     return dot
@@ -225,10 +232,32 @@ def fold(slope:float=0.2): # -da/dz below 0
     return lambda v: _bend(v, -slope, 'fold')
 
 # %% ../nbs/04_chain_rule.ipynb #999e8c87
+def _listed(values, what): # as a list
+    if isinstance(values, (list, tuple)) or hasattr(values, 'tolist') and values.ndim:
+        return list(values)
+    raise TypeError(f'{what} must be a list, got {type(values).__name__}')
+
+def _row(values, what): # as a list of `Value`s and floats
+    return [v if isinstance(v, Value) else _number(v) for v in _listed(values, what)]
+
+def _pairs(outputs, targets): # one output with its target, for each of a row
+    a, y = _row(outputs, 'a row of outputs'), _row(targets, 'a row of targets')
+    if not a or len(a) != len(y): raise ValueError(f'{len(a)} outputs, {len(y)} targets in a row of Y')
+    return list(zip(a, y))
+
+def _triples(layers): # weights, biases and function of each layer
+    for k, layer in enumerate(_listed(layers, 'layers')):
+        parts = layer if isinstance(layer, (list, tuple)) else []
+        if len(parts) != 3 or not callable(parts[2]): raise TypeError(
+            f'layer {k} must be a triple: weights, biases, function of a Value')
+        w, b, f = parts
+        yield [_row(w_i, 'a row of weights') for w_i in _listed(w, 'weights')], _row(b, 'biases'), f
+
 def scalar_forward(layers, # triples: weights `w[i][j]`, biases, function of a `Value`
                    row): # the inputs of one example
     "A network's outputs for one example; ValueError if a layer does not fit"
-    for k, (w, b, f) in enumerate(layers):
+    row = _row(row, 'a row of inputs')
+    for k, (w, b, f) in enumerate(_triples(layers)):
         if [len(w_i) for w_i in w] != [len(b)]*len(row):
             raise ValueError(f'layer {k}: its weights need {len(row)} rows of {len(b)}, one a unit')
         row = [f(sum((a*w_i[j] for a, w_i in zip(row, w)), b[j])) for j in range(len(b))]
@@ -237,32 +266,38 @@ def scalar_forward(layers, # triples: weights `w[i][j]`, biases, function of a `
 # %% ../nbs/04_chain_rule.ipynb #13b18bca
 def squared_error(outputs, targets):
     "Half the squared distance of one row of outputs from its targets"
-    return sum((a - y)**2/2 for a, y in zip(outputs, targets))
+    return sum((a - y)**2/2 for a, y in _pairs(outputs, targets))
 
 def logistic_loss(outputs, targets):
     "The logistic loss of one row of logits; targets from 0 to 1"
-    return sum(softplus(a) - y*a for a, y in zip(outputs, targets))
+    return sum(softplus(a) - y*a for a, y in _pairs(outputs, targets))
 
 def logistic_loss_pm1(outputs, targets):
     "The logistic loss of one row of logits; targets -1 and 1"
-    return sum(softplus(-y*a) for a, y in zip(outputs, targets))
+    return sum(softplus(-y*a) for a, y in _pairs(outputs, targets))
 
 def softmax_cross_entropy(outputs, targets):
     "The cross-entropy of targets that sum to 1 with the softmax of one row of logits"
-    top = max(a.data for a in outputs) # taken off so that no exponential overflows
+    top = max(_value(a).data for a, _ in _pairs(outputs, targets)) # taken off so that no exponential overflows
     log_sum = log(sum(exp(a - top) for a in outputs)) + top
     return sum(y*(log_sum - a) for a, y in zip(outputs, targets))
+
+def _of_row(loss, outputs, targets): # the loss of one row, a `Value`
+    outputs, targets = map(list, zip(*_pairs(outputs, targets)))
+    try: value = loss(outputs, targets)
+    except TypeError as error: raise TypeError(
+        f'loss must be a function of the outputs and targets of one row: {error}') from error
+    return _value(value)
 
 def scalar_loss(layers, # as for `scalar_forward`
                 X, # rows of inputs
                 Y, # rows of targets
                 loss=squared_error): # (outputs, targets) of one row -> a `Value`
     "The loss of a network, a mean over the rows; ValueError if rows or targets do not fit"
-    if not len(X) or len(X) != len(Y): raise ValueError(f'X has {len(X)} rows, Y has {len(Y)}')
+    X, Y = _listed(X, 'X'), _listed(Y, 'Y')
+    if not X or len(X) != len(Y): raise ValueError(f'X has {len(X)} rows, Y has {len(Y)}')
     outputs = [scalar_forward(layers, row) for row in X]
-    for a, y in zip(outputs, Y):
-        if len(a) != len(y): raise ValueError(f'{len(a)} outputs, {len(y)} targets in a row of Y')
-    return (sum(loss(a, y) for a, y in zip(outputs, Y))/len(X)).named('E')
+    return _value(sum(_of_row(loss, a, y) for a, y in zip(outputs, Y))/len(X)).named('E')
 
 # %% ../nbs/04_chain_rule.ipynb #f987854b
 def as_values(numbers, # one number, a nested list or an array
@@ -274,4 +309,4 @@ def as_values(numbers, # one number, a nested list or an array
 
 def grads(values): # what `as_values` returned
     "The `grad` of every `Value`, in nested lists of the same shape"
-    return [grads(v) for v in values] if isinstance(values, list) else values.grad
+    return [grads(v) for v in values] if isinstance(values, list) else _value(values).grad

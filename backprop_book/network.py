@@ -151,17 +151,20 @@ def rows_for(net, X):
     raise ValueError(f'X has shape {X.shape}, layer 0 expects (n, {len(W)}), n at least 1: rows are'
                      ' examples, columns are inputs; make one example x a row by x[None, :]')
 
+def _are_matrices(arrays): # asked in every step, so it is quick
+    return isinstance(arrays, (list, tuple)) and len(arrays) > 0 and all(
+        [isinstance(a, np.ndarray) and a.ndim == 2 for a in arrays])
+
 def _check_trace(trace):
     "Refuse what `forward` has not returned"
-    good = isinstance(trace, Trace) and all(isinstance(arrays, (list, tuple)) and len(arrays) and all(
-        isinstance(a, np.ndarray) and a.ndim == 2 for a in arrays) for arrays in (trace.A, trace.Z))
-    if not good: raise TypeError(f'trace must be what forward(net, X) returned, got {shown(trace)}')
+    if isinstance(trace, Trace) and _are_matrices(trace.A) and _are_matrices(trace.Z): return
+    raise TypeError(f'trace must be what forward(net, X) returned, got {shown(trace)}')
 
 def _output_slope(net, trace, dA):
     "`dA` in the dtype of the output; refuses a trace or a slope that does not fit `net`"
     check_net(net)
     _check_trace(trace)
-    dA, A, came = real_array(dA, 'dA'), trace.A[-1], [len(a.T) for a in trace.A]
+    dA, A, came = real_array(dA, 'dA'), trace.A[-1], [a.shape[1] for a in trace.A]
     widths = [*(len(layer.W) for layer in net), len(net[-1].b)]
     if came != widths: raise ValueError(f'trace has widths {came}, net {widths}: call forward anew')
     if dA.shape != A.shape: raise ValueError(f'dA has shape {dA.shape}, the output {A.shape}')
@@ -308,7 +311,7 @@ def _check_shapes(net, grads):
         arrays = getattr(g, 'W', None), getattr(g, 'b', None)
         if not all(map(_is_array, arrays)): raise TypeError(
             f'grads[{i}] must be a Grad of two arrays, as in Grad(W=dW, b=db), got {shown(g)}')
-        shapes, expected = tuple(a.shape for a in arrays), (l.W.shape, l.b.shape)
+        shapes, expected = (g.W.shape, g.b.shape), (l.W.shape, l.b.shape)
         if shapes != expected:
             raise ValueError(f'layer {i}: W and b have shapes {expected}, their gradients {shapes}')
 

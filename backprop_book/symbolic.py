@@ -9,38 +9,74 @@ __all__ = ['each_entry', 'matrix', 'vector', 'net_input', 'chain_rule', 'gaps', 
 
 # %% ../nbs/06_matrices.ipynb #b56a44e3
 from dataclasses import dataclass
-from operator import index
+from numbers import Real
 
 import numpy as np
 import sympy as sp
 
+from .arguments import count, expression, function, listed, refuse_mask, shown, text
 from .check import Table
 
 # %% ../nbs/06_matrices.ipynb #2f514474
 def _check_sizes(**sizes):
     "TypeError or ValueError unless every size is an integer from 1 to 10"
-    for what, n in sizes.items():
-        try: fits = 1 <= index(n) <= 10
-        except TypeError: raise TypeError(f'{what} must be an integer, got {n!r}') from None
-        if not fits: raise ValueError(f'{what} must be from 1 to 10, got {n}')
+    for what, n in sizes.items(): count(n, what, 1, 10)
 
 def each_entry(g, # one entry -> a SymPy expression
                A): # an array
     "The array of `g(a)` for every entry a of `A`"
     return np.vectorize(g, otypes=[object])(A)
 
+def _expressions(values, name):
+    "`values` as an array of SymPy expressions; TypeError if they are none"
+    try: array = np.asarray(values)
+    except ValueError: raise TypeError(f'{name} is ragged: rows of different lengths') from None
+    refuse_mask(values, name)
+    return each_entry(lambda value: expression(_plain(value), name), array)
+
+def _plain(value): # a number as SymPy's
+    return sp.Add(value) if isinstance(value, (Real, np.number)) else value
+
+def _asked(f, name, *args):
+    "What the reader's function `f` returns; an error says that it is the one which failed"
+    try: return function(f, name, 'layer_backward')(*args)
+    except (TypeError, ValueError, AttributeError) as error:
+        raise TypeError(f'{name} fails on symbols: {error}') from error
+
+def _is_grad(grad): return hasattr(grad, 'W') and hasattr(grad, 'b')
+
+def _step_back(rule, *args):
+    "The gradient and dA_in that the step under test returns"
+    step = _asked(rule, 'rule', *args)
+    if isinstance(step, tuple) and len(step) == 2 and _is_grad(step[0]): return step
+    raise TypeError('rule must return a pair: the gradient, with W and b, and the slope in the input, '
+                    f'dA_in; got {shown(step)}')
+
+def _grads(f, name, *args):
+    "The list of gradients that `f` returns"
+    grads = _asked(f, name, *args)
+    if isinstance(grads, (list, tuple)) and all(map(_is_grad, grads)): return grads
+    raise TypeError(f'{name} must return a list of gradients with W and b, got {shown(grads)}')
+
+def _check_nodes(net, trace):
+    "Refuse what `symbolic_network` has not returned"
+    if isinstance(trace, SymbolicTrace) and isinstance(net, list) and len(trace.Z) == len(net) and all(
+            isinstance(layer, SymbolicLayer) for layer in net): return
+    raise TypeError('net, trace must be what symbolic_network returned, as in symbolic_network([2, 1], 1), '
+                    f'got {shown(net)}, {shown(trace)}')
+
 # %% ../nbs/06_matrices.ipynb #87e49492
 def matrix(name:str, # of the entries: 'w' gives w_00, w_01, ...
            rows:int, # 1 to 10
            cols:int): # 1 to 10
     "An array of scalar symbols named after their places; TypeError or ValueError for a bad size"
-    _check_sizes(rows=rows, cols=cols)
+    text(name, 'name'), _check_sizes(rows=rows, cols=cols)
     return np.array([[sp.Symbol(f'{name}_{r}{c}') for c in range(cols)] for r in range(rows)])
 
 def vector(name:str, # of the entries: 'b' gives b_0, b_1, ...
            size:int): # 1 to 10
     "A one-dimensional array of scalar symbols; TypeError or ValueError for a bad size"
-    _check_sizes(size=size)
+    text(name, 'name'), _check_sizes(size=size)
     return np.array([sp.Symbol(f'{name}_{j}') for j in range(size)])
 
 # %% ../nbs/06_matrices.ipynb #e0774f9d
@@ -57,16 +93,17 @@ def chain_rule(dY, # dL/dy for every node y
                Y, # the nodes as expressions in the symbols, same shape
                S): # the symbols to differentiate in, any shape
     "dL/ds for every symbol s in `S`: the sum over all nodes y of dL/dy times SymPy's dy/ds"
-    def slope(s): return sum(dy*sp.diff(y, s) for dy, y in zip(dY.flat, Y.flat))
+    def slope(s): return sum(dy*sp.diff(y, s) for dy, y in zip(dY.flat, Y.flat, strict=True))
     return each_entry(slope, S)
 
 def gaps(matrix_form, # gradient by matrices
          scalar_form, # the same by sums over single numbers
          name:str='gradient'): # what an error calls it
     "Matrix form minus scalar form, multiplied out; AssertionError if their shapes differ"
-    came, expected = np.shape(matrix_form), np.shape(scalar_form)
-    if came != expected: raise AssertionError(f'{name} has shape {came}, its parameter {expected}')
-    return each_entry(sp.expand, matrix_form - scalar_form)
+    came, true = _expressions(matrix_form, text(name, 'name')), _expressions(scalar_form, 'scalar_form')
+    if came.shape != true.shape:
+        raise AssertionError(f'{name} has shape {came.shape}, its parameter {true.shape}')
+    return each_entry(sp.expand, came - true)
 
 # %% ../nbs/06_matrices.ipynb #7088536d
 @dataclass(frozen=True, eq=False)
@@ -134,7 +171,7 @@ def prove_layer(n_in:int, # inputs
     layer = SymbolicLayer(matrix('w', n_in, n_out), vector('b', n_out), AnyTransfer('f'))
     A_in, Z, A_out = matrix('a', batch, n_in), matrix('z', batch, n_out), matrix('o', batch, n_out)
     dA = each_entry(sp.Function('L')(*A_out.flat).diff, A_out)
-    grad, dA_in = rule(layer, A_in, Z, dA)
+    grad, dA_in = _step_back(rule, layer, A_in, Z, dA)
     true, true_dA_in = layer_by_scalars(layer, A_in, Z, dA)
     return Table(_header, [_compare('dW', grad.W, true.W), _compare('db', grad.b, true.b),
                            _compare('dA_in', dA_in, true_dA_in)])
@@ -149,8 +186,8 @@ class SymbolicTrace:
 def symbolic_network(widths:list, # inputs, hidden layers, outputs: [2, 3, 2]
                      batch:int): # rows
     "A network and its trace, all symbols; layer i has the unknown f_i; ValueError for bad widths"
-    if np.ndim(widths) != 1 or len(widths) < 2:
-        raise ValueError(f'widths must list inputs and outputs, such as [2, 1]; got {widths!r}')
+    if len(listed(widths, 'widths', 'of inputs and outputs, such as [2, 1]')) < 2:
+        raise ValueError(f'widths must list inputs and outputs, such as [2, 1]; got {shown(widths)}')
     net = [SymbolicLayer(matrix(f'w{l}', *sizes), vector(f'b{l}', sizes[1]), AnyTransfer(f'f_{l}'))
            for l, sizes in enumerate(zip(widths, widths[1:]))]
     Z = [matrix(f'z{l}', batch, n) for l, n in enumerate(widths[1:])]
@@ -182,6 +219,7 @@ def carry_back(net, # list of layers
 
 def scalar_gradients(net, trace): # what `symbolic_network` returns
     "The slope of `mean_loss` in every scalar parameter, by the chain rule from node to node"
+    _check_nodes(net, trace)
     return carry_back(net, trace, mean_slope(trace.A[-1]), rule=layer_by_scalars)
 
 # %% ../nbs/06_matrices.ipynb #0c97f915
@@ -191,7 +229,8 @@ def prove(widths:list, # inputs, hidden layers, outputs: [2, 3, 2]
           judge=scalar_gradients): # (net, trace) -> the true gradients
     "Prove a backward pass for any transfer functions and row losses: a `Table`, or AssertionError"
     net, trace = symbolic_network(widths, batch)
-    grads, true = backward(net, trace, mean_slope(trace.A[-1])), judge(net, trace)
+    grads = _grads(backward, 'backward', net, trace, mean_slope(trace.A[-1]))
+    true = _grads(judge, 'judge', net, trace)
     if len(grads) != len(net): raise AssertionError(f'{len(grads)} gradients for {len(net)} layers')
     return Table(_header, [_compare(f'net[{l}].{p}', getattr(grads[l], p), getattr(true[l], p))
                            for l in reversed(range(len(net))) for p in 'Wb'])
@@ -199,6 +238,7 @@ def prove(widths:list, # inputs, hidden layers, outputs: [2, 3, 2]
 # %% ../nbs/06_matrices.ipynb #61038adf
 def direct_gradients(net, trace): # what `symbolic_network` returns
     "SymPy's derivative of the loss, written out, in every scalar parameter; slow beyond two layers"
+    _check_nodes(net, trace)
     A, names = trace.A[0], {}
     for layer, Z_names, A_names in zip(net, trace.Z, trace.A[1:], strict=True):
         Z = net_input(A, layer.W, layer.b)

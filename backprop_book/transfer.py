@@ -10,10 +10,10 @@ __all__ = ['sigmoid', 'identity', 'tanh', 'softplus', 'relu', 'GRID', 'Transfer'
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import singledispatch
-from numbers import Real
 
 import numpy as np
 
+from .arguments import expression, function, letters, number, real_array, text
 from .check import Table, assert_grad
 from .formula import as_mpmath, read_formula
 
@@ -28,27 +28,25 @@ class Transfer:
     df:Callable # net input z -> slope da/dz
     slope_from_output:str|None=None # f' written with the output a, where one exists
     df_from_output:Callable|None=None # output a -> slope da/dz
-    def __call__(self, z): return self.f(z)
+    def __call__(self, z): return self.f(_net_inputs(z))
     def __repr__(self): return self.name
     def __post_init__(self): _check_fields(self)
 
 # %% ../nbs/02_transfer_functions.ipynb #72ff3320
 def _check_fields(t):
     "TypeError for a field of the wrong type, ValueError for half of a slope from the output"
-    for field, wanted in dict(name=str, formula=str, slope=str, f=Callable, df=Callable).items():
-        if isinstance(getattr(t, field), wanted): continue
-        got = type(getattr(t, field)).__name__
-        raise TypeError(f'{t.name}: {field} must be a {wanted.__name__}, got {got}')
+    text(t.name, 'name'), text(t.formula, f'{t.name}: formula'), text(t.slope, f'{t.name}: slope')
+    function(t.f, f'{t.name}: f', 'np.tanh'), function(t.df, f'{t.name}: df', 'np.ones_like')
     if (t.slope_from_output is None) != (t.df_from_output is None):
         raise ValueError(f'{t.name}: give both slope_from_output (text) and '
                          'df_from_output (function), or neither')
+    if t.df_from_output is None: return
+    text(t.slope_from_output, f'{t.name}: slope_from_output')
+    function(t.df_from_output, f'{t.name}: df_from_output', 'np.ones_like')
 
-def _left_slope(value, name, fits, expected):
-    "`value` as a float; TypeError if it is no real number, ValueError if it does not fit"
-    if not isinstance(value, Real):
-        raise TypeError(f"{name}'s slope must be one real number, got {type(value).__name__}")
-    if not fits(value): raise ValueError(f"{name}'s slope must be {expected}, got {value}")
-    return float(value)
+def _net_inputs(z):
+    "`z` as a transfer function takes it: an array of floats as it is, lists and numbers converted"
+    return z if type(z) is np.ndarray and z.dtype.kind == 'f' else real_array(z, 'z')[()]
 
 # %% ../nbs/02_transfer_functions.ipynb #ce152a63
 def _sigmoid(z):
@@ -80,8 +78,8 @@ relu = Transfer('relu', 'Piecewise((z, z > 0), (0, True))', 'Piecewise((1, z > 0
 # %% ../nbs/02_transfer_functions.ipynb #f197d998
 def leaky_relu(slope:float=0.01): # da/dz for z < 0: above 0 and below 1
     "The leaky ReLU as a `Transfer`; ValueError for a slope out of range"
-    s = _left_slope(slope, 'leaky_relu', lambda s: 0 < s < 1,
-                    'above 0 and below 1 (0 makes it relu, 1 identity, less than 0 a fold)')
+    s = number(slope, "leaky_relu's slope", lambda s: 0 < s < 1,
+               'above 0 and below 1 (0 makes it relu, 1 identity, less than 0 a fold)')
     def df(x): return np.where(x > 0, np.ones_like(x), s)
     return Transfer(f'leaky_relu({s})', f'Piecewise((z, z > 0), ({s}*z, True))',
                     f'Piecewise((1, z > 0), ({s}, True))', lambda z: np.where(z > 0, z, s*z), df,
@@ -90,8 +88,8 @@ def leaky_relu(slope:float=0.01): # da/dz for z < 0: above 0 and below 1
 # %% ../nbs/02_transfer_functions.ipynb #c766c56c
 def fold(slope:float=0.2): # minus da/dz for z < 0: above 0 and at most 1
     "The tilted absolute value as a `Transfer`; ValueError for a slope out of range"
-    s = _left_slope(slope, 'fold', lambda s: 0 < s <= 1,
-                    'above 0 and at most 1 (0 makes it relu, less than 0 a leaky_relu)')
+    s = number(slope, "fold's slope", lambda s: 0 < s <= 1,
+               'above 0 and at most 1 (0 makes it relu, less than 0 a leaky_relu)')
     return Transfer(f'fold({s})', f'Piecewise((z, z > 0), (-{s}*z, True))',
                     f'Piecewise((1, z > 0), (-{s}, True))', lambda z: np.where(z > 0, z, -s*z),
                     lambda z: np.where(z > 0, np.ones_like(z), -s))
@@ -108,6 +106,7 @@ def _zeros(gap, symbol):
 def breaks(expr): # a SymPy expression of one symbol
     "The points, in order, where a Piecewise changes its branch; ValueError if SymPy cannot tell"
     import sympy as sp
+    expr = expression(expr, 'expr')
     conditions = sp.Tuple(*expr.atoms(sp.Piecewise)).atoms(sp.core.relational.Relational)
     try: edges = sp.Union(*(_zeros(c.lhs - c.rhs, *expr.free_symbols) for c in conditions))
     except (NotImplementedError, TypeError): edges = sp.S.Reals # they could be anywhere
@@ -151,15 +150,23 @@ def _differ(left, right, place):
     except (ArithmeticError, TypeError): return None # no number there: left to the proof
     return [sp.sstr(sp.Float(number, 6), full_prec=False) for number in (l, r)]
 
+def _symbols(left, right, rule):
+    "The symbols of two expressions; ValueError if two of them have one name"
+    symbols = sorted(left.free_symbols | right.free_symbols, key=str)
+    text(rule, 'rule'), letters(symbols, f"{rule}: the two sides' symbols")
+    return symbols
+
 def assert_no_gap(left, # a SymPy expression: what is true
                   right, # another: what is said to be the same
                   rule:str): # what an error says is broken
     "AssertionError unless SymPy proves `left - right` to be 0, on each branch; returns the gap, 0"
+    symbols = _symbols(expression(left, 'left'), expression(right, 'right'), rule)
     for place in _places(left - right):
-        gap, *sides = [_on_branch(e, place) for e in (left - right, left, right)]
+        place = dict.fromkeys(symbols, 1) | place # what cancels in the gap too
+        gap, true, said = [_on_branch(e, place) for e in (left - right, left, right)]
         if gap == 0: continue
-        if said := _differ(*sides, place):
-            raise AssertionError(f'{rule}: at {_at(place)} it is {said[1]}, not {said[0]}')
+        if numbers := _differ(true, said, place):
+            raise AssertionError(f'{rule}: at {_at(place)} it is {numbers[1]}, not {numbers[0]}')
         if not _vanishes(gap): raise AssertionError(
             f'{rule}: SymPy cannot show that {str(gap)[:200]} is 0')
     return 0
@@ -169,7 +176,7 @@ def assert_continuous(formula, # a SymPy expression of one symbol
                       rule:str): # what an error says is broken
     "AssertionError if `formula` jumps where it changes its branch"
     import sympy as sp
-    places = _places(formula)
+    places = _places(expression(formula, 'formula'))
     for b, *sides in zip(breaks(formula), places, places[1:]):
         left, right = [_on_branch(formula, side).subs({s: b for s in side}) for side in sides]
         if sp.simplify(left - right) != 0:
@@ -192,7 +199,12 @@ def assert_values(values, # what NumPy computed, one number a point
                   points, # one row a point
                   rule:str): # what an error says is broken
     "AssertionError unless `values` are `expr` at `points`, to 16 eps; returns the largest error"
-    values = np.ravel(values)
+    values, points = np.ravel(real_array(values, 'values')), real_array(points, 'points')
+    text(rule, 'rule')
+    symbols = letters(symbols, 'symbols', expression(expr, 'expr'))
+    if points.shape != (len(values), len(symbols)): raise ValueError(
+        f'points has shape {points.shape}, expected {(len(values), len(symbols))}: a row for each '
+        'value, a column for each symbol')
     try: exact, eps = _to_50_digits(expr, symbols, points), np.finfo(values.dtype).eps
     except (ArithmeticError, TypeError): raise AssertionError(
         f'{rule}: {expr} has no real value at some {symbols[0]} of those tried') from None
@@ -208,6 +220,8 @@ def call_strictly(f, # a NumPy function
                   *arrays, # its arguments; rows are examples
                   rule:str): # what an error says is broken
     "`f(*arrays)`; AssertionError for overflow, a changed argument, or another shape or dtype"
+    function(f, 'f', 'np.tanh'), text(rule, 'rule')
+    arrays = [real_array(a, 'an argument of f') for a in arrays]
     given = [a.copy() for a in arrays]
     try:
         with np.errstate(all='raise', under='ignore'): out = np.asarray(f(*given))
@@ -226,7 +240,7 @@ def _proof(t, rule, left, right):
     "A row of the certificate: SymPy's gap between two expressions"
     return [rule, 'SymPy', str(assert_no_gap(left, right, _say(t, rule))), '']
 
-def _digits(t, rule, f, expr, symbol, Z, at=identity):
+def _digits(t, rule, f, expr, symbol, Z, at:Callable=identity):
     "A row: `f` of `at(Z)`, in float64 and float32, against 50 digits of `expr` at Z"
     values = [call_strictly(f, at(Z.astype(dtype)), rule=_say(t, rule)) for dtype in 'df']
     errors = [assert_values(v, expr, [symbol], Z, _say(t, rule)) for v in values]
@@ -241,7 +255,8 @@ def _quotient(t, rule, edges):
 
 # %% ../nbs/02_transfer_functions.ipynb #fbad3627
 @singledispatch
-def certify(f): # a `Transfer`, or of another type that registered with `certify.register`
+def certify(f # a `Transfer`, or of another type that registered with `certify.register`
+            ) -> Table:
     "A `Table` of proofs that the parts of `f` agree; AssertionError naming the rule that fails"
     raise TypeError(f'certify takes a Transfer or a Loss, got {type(f).__name__}')
 
@@ -254,7 +269,7 @@ def _certify_transfer(t:Transfer):
     rows = [_proof(t, 'slope = d formula/dz', formula.diff(z), slope),
             _digits(t, 'f = formula', t.f, formula, z, Z),
             _digits(t, 'df = slope', t.df, slope, z, Z)]
-    if t.df_from_output:
+    if t.slope_from_output is not None:
         from_output = read_formula(t.slope_from_output, 'a').subs(read_formula('a', 'a'), formula)
         rows += [_proof(t, 'slope_from_output = slope', slope, from_output),
                  _digits(t, 'df_from_output = slope', t.df_from_output, slope, z, Z, at=t.f)]

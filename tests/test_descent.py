@@ -7,7 +7,9 @@ import sys
 import numpy as np
 import pytest
 
+from backprop_book import descent
 from backprop_book.descent import (
+    Optimizer,
     TrainingDiverged,
     TrainingInterrupted,
     adam,
@@ -163,3 +165,23 @@ descent.train(net, np.ones((3, 2)), np.ones((3, 1)), loss.squared_error, 0.1, 5,
     done = python(code, env)
     assert done.stdout == '' and bool(done.stderr) == bar
     if bar: assert 'epoch' in done.stderr and '5/5' in done.stderr
+
+
+def test_what_train_does_not_ask_again_is_still_asked():
+    "A slope or an update of a reader's own that does not fit is named, at whatever step it comes"
+    odd = [Layer(np.ones((3, 2)), [0., 0.], Transfer('odd', 'z', '1', lambda z: z, lambda z: np.ones_like(z)*1j))]
+    with pytest.raises(TypeError, match=r'grads\[0\] must be a Grad of two arrays'):
+        train(odd, X, Y, squared_error, 0.1, 1, progress=False)
+    def late(p, g, step): return (p - 0.1*g if step < 3 else p[:1]), step + 1
+    with pytest.raises(TypeError, match='update of late must return a pair'):
+        train(NET, X, Y, squared_error, Optimizer('late', lambda p: 0, late), 5, progress=False)
+
+
+def test_train_does_not_judge_its_own_gradients(monkeypatch):
+    "They cost a tenth of a step of a small network"
+    asked = []
+    monkeypatch.setattr(descent, 'check_grads', lambda net, grads: asked.append(grads))
+    train(NET, X, Y, squared_error, adam(0.1), 5, progress=False)
+    assert not asked
+    optimizer_step(NET, loss_and_grads(NET, X, Y, squared_error)[1], adam(0.1))
+    assert len(asked) == 1

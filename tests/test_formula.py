@@ -128,52 +128,49 @@ ENDLESS = ['9**9**9*z', '9**9**9', '10**10**10/10**10**10', '10**10**10 - 10**10
 HOSTILE = [s.format(p) for p in PAYLOADS for s in SHAPES] + DUNDERS + SYNTAX + ENDLESS
 
 READER = '''
-import json, sys, time, warnings
+import json, os, sys, time, warnings
 warnings.simplefilter('error')
 from backprop_book.formula import read_formula
 import sympy
-read = sympy.sympify if sys.argv[1] == 'sympify' else lambda text: read_formula(text, 'z')
 texts, seen, watching = json.load(sys.stdin), [], False
 def hook(event, args):
     if watching and not (event == 'compile' and args[1] == '<unknown>') and event != 'builtins.id': seen.append(event)
-def attempt(text):
+def attempt(text, read=lambda text: read_formula(text, 'z')):
     start = time.process_time()
     try: said = str(read(text))
     except ValueError as error: said = f'refused: {error}'
     except BaseException as error: said = f'escaped: {type(error).__name__}: {error}'
     return [said, time.process_time() - start]
-if sys.argv[1] != 'sympify':
-    for text in texts: attempt(text)      # SymPy's own modules are loaded by now
-    sympy.core.cache.clear_cache()
+for text in texts: attempt(text)      # SymPy's own modules are loaded by now
+sympy.core.cache.clear_cache()
 sys.addaudithook(hook)
-watching = True
-rows = [attempt(text) for text in texts]
-watching = False
-json.dump([rows, sorted(set(seen))], sys.stdout)
+def watched(texts, *read):
+    global watching
+    seen.clear()
+    watching = True
+    rows = [attempt(text, *read) for text in texts]
+    watching = False
+    return rows, sorted({*seen}), os.listdir()
+json.dump([watched(texts), watched(['open("hacked", "w")'], sympy.sympify)], sys.stdout)
 '''
-
-
-def _read_all(texts, by, cwd):
-    "What came of each text, in how many seconds; and what Python's audit saw besides parsing"
-    done = subprocess.run([sys.executable, '-c', READER, by], input=json.dumps(texts), cwd=cwd, capture_output=True,
-                          text=True, timeout=240, check=True)
-    return json.loads(done.stdout)
 
 
 @pytest.fixture(scope='module')
 def hostile(tmp_path_factory):
-    place = tmp_path_factory.mktemp('hostile')
-    rows, seen = _read_all(HOSTILE, 'read_formula', place)
-    return dict(zip(HOSTILE, rows)), seen, [*place.iterdir()]
+    "What came of each text, in how many seconds, what Python's audit saw besides parsing, files; and of the canary"
+    done = subprocess.run([sys.executable, '-c', READER], input=json.dumps(HOSTILE), capture_output=True,
+                          cwd=tmp_path_factory.mktemp('hostile'), text=True, timeout=240, check=True)
+    (rows, seen, left), canary = json.loads(done.stdout)
+    return dict(zip(HOSTILE, rows)), seen, left, canary
 
 
 def test_hostile_formulas_run_nothing(hostile):
-    rows, seen, left = hostile
+    rows, seen, left, _ = hostile
     assert len(rows) > 400 and not seen and not left
 
 
 def test_hostile_formulas_are_read_or_refused(hostile):
-    rows, _, _ = hostile
+    rows, *_ = hostile
     assert not {text: said for text, (said, _) in rows.items() if said.startswith('escaped')}
     told = [said for said, _ in rows.values() if said.startswith('refused')]
     assert len(told) > 350 and max(map(len, told)) < 600 and all(s.isascii() and s.isprintable() for s in told)
@@ -182,14 +179,14 @@ def test_hostile_formulas_are_read_or_refused(hostile):
 
 
 def test_hostile_formulas_end(hostile):
-    rows, _, _ = hostile
+    rows, *_ = hostile
     assert not {text[:60]: seconds for text, (_, seconds) in rows.items() if seconds >= 2}
 
 
-def test_the_canary_sings(tmp_path):
-    "SymPy's own reader runs the same text, and the audit sees it"
-    _, seen = _read_all(['open("hacked", "w")'], 'sympify', tmp_path)
-    assert {'exec', 'open'} <= set(seen) and (tmp_path/'hacked').exists()
+def test_the_canary_sings(hostile):
+    "SymPy's own reader runs such a text, and the audit sees it"
+    *_, (_, seen, left) = hostile
+    assert {'exec', 'open'} <= set(seen) and left == ['hacked']
 
 
 TOKENS = ['z', '1', '0.5', '2', '(', ')', '+', '-', '*', '/', '**', ',', '<', '>', '=', '&', '|', '~', ' ', '.', '_',
