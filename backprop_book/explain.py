@@ -137,7 +137,7 @@ def _finite(value, exact, say):
     if exact and isinstance(value, sp.Rational): return value
     if exact: raise ValueError(f'{say()} is {value}, no fraction: leave out exact=True')
     try: number = mpmath.mpf(value)
-    except TypeError: raise ValueError(f'{say()} is {value}, no real number') from None
+    except TypeError: raise ValueError(f'{say()} is {mpmath.nstr(value, 6)}, no real number') from None
     if not mpmath.isfinite(number): raise ValueError(f'{say()} has no value')
     if abs(mpmath.mag(number or 1)) < 1e6: return number
     raise ValueError(f'{say()} is too large or too small to write: '

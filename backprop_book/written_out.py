@@ -32,10 +32,7 @@ from backprop_book.descent import (
     minibatches,
     sgd,
 )
-from .explain import RULES as _RULES
-from .explain import Names as _Names
-from .explain import loss_formulas as _loss_texts
-from .explain import rules_of as _read_optimizer
+from .explain import RULES, Names, loss_formulas, rules_of
 from .formula import as_typed
 from .loss import Loss, check_loss, logistic_loss, logistic_loss_pm1, softmax_cross_entropy
 from .network import check_net, forward, is_free, parameters, with_parameters
@@ -130,7 +127,7 @@ def _loss_lines(loss, K):
     "How an output, or a row of `K`, computes its loss `e` and its slopes `da`"
     if loss is softmax_cross_entropy: return _softmax_lines(K)
     if loss in _SAFE: return _read_lines(_SAFE[loss], 'a', 'y')
-    text, slopes, letters = _loss_texts(loss, K)
+    text, slopes, letters = loss_formulas(loss, K)
     formula, *slopes = [read_formula(t, *letters) for t in (text, *slopes)]
     if letters != ['a', 'y']:
         return _shared({'e': formula, **{f'da{j+1}': g for j, g in enumerate(slopes)}}, 'q')
@@ -208,7 +205,7 @@ class _Sheet:
     "The nodes so far, and the symbols that belong to each layer"
     def __init__(self, shape, loss, safe):
         widths = _widths(shape)
-        N, pairs = _Names(widths, 1, 'flat', 'neuron'), list(enumerate(zip(widths, widths[1:])))
+        N, pairs = Names(widths, 1, 'flat', 'neuron'), list(enumerate(zip(widths, widths[1:])))
         self.transfers, self.loss, self.safe = [t for *_, t in shape], loss, safe
         self.own_loss = _is_own(Loss, loss.f, loss.slope_f)
         self.units = [[N.unit(l, j).replace('.', '_') for j in range(m)] for l, (_, m) in pairs]
@@ -322,12 +319,12 @@ def derive(net:list, # the layers, input side first
 # %% ../nbs/15_a_network_written_out.ipynb #9030e5c4
 def _rule(optimizer):
     "Its rule's name, and the names and values of its numbers; ValueError if not of the book"
-    _, numbers = _read_optimizer(optimizer)
+    _, numbers = rules_of(optimizer)
     if _is_own(sgd, optimizer.update):
         raise ValueError(f'the formulas of {optimizer} are unknown: it is not of backprop_book')
     return optimizer.name.partition('(')[0], tuple(numbers), tuple(map(float, numbers.values()))
 
-def _memory(rule): return [made for made in _RULES[rule] if made in ('m', 'v')]
+def _memory(rule): return [made for made in RULES[rule] if made in ('m', 'v')]
 
 @functools.lru_cache
 def _rule_lines(rule):
@@ -338,7 +335,7 @@ def _rule_lines(rule):
     def read(text):
         for power, name in shared.items(): text = text.replace(power, name)
         return as_python(as_typed(text, *letters))
-    return {made: read(text) for made, text in _RULES[rule].items()}
+    return {made: read(text) for made, text in RULES[rule].items()}
 
 def _moved(rule, names):
     "The rule's lines with other names"

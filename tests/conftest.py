@@ -24,6 +24,7 @@ settings.load_profile('book')
 
 TEST_ALL = bool(os.environ.get('TEST_ALL'))  # set by `make test-all`: nothing is sampled, nothing slow left out
 LEFT_OUT = set()  # what this run left out, in words
+ALREADY = set()  # what it left out since it has run
 
 
 def sampled(items, k, seed=0):
@@ -46,13 +47,12 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(config, items):
-    "Leave to `make test-all` what is slow, and the chapters that the site's build has executed as they are now"
-    if TEST_ALL: return
-    slow = [item for item in items if item.get_closest_marker('slow')]
+    "Leave to `make test-all` what is slow; leave out the chapters that the site's build has executed as they are now"
+    slow = [item for item in items if item.get_closest_marker('slow') and not TEST_ALL]
     counts = Counter(item.path.stem for item in slow)
     LEFT_OUT.update(f'{file}: {n} slow test{"s" if n > 1 else ""}' for file, n in counts.items())
     chapters = executed_by_the_build([item for item in items if item.path.suffix == '.ipynb'])
-    if chapters: LEFT_OUT.add(f'{len(chapters)} chapters, which the build of the site has executed with this package')
+    if chapters: ALREADY.add(f'{len(chapters)} chapters: the build of the site has executed them with this package')
     config.hook.pytest_deselected(items=slow + chapters)
     items[:] = [item for item in items if item not in {*slow, *chapters}]
 
@@ -73,17 +73,21 @@ def pytest_runtest_setup(item):
 
 
 def pytest_sessionfinish(session):
-    if hasattr(session.config, 'workeroutput'): session.config.workeroutput['left_out'] = sorted(LEFT_OUT)
+    if hasattr(session.config, 'workeroutput'):
+        session.config.workeroutput.update(left_out=sorted(LEFT_OUT), already=sorted(ALREADY))
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_testnodedown(node): LEFT_OUT.update(getattr(node, 'workeroutput', {}).get('left_out', ()))
+def pytest_testnodedown(node):
+    said = getattr(node, 'workeroutput', {})
+    LEFT_OUT.update(said.get('left_out', ())), ALREADY.update(said.get('already', ()))
 
 
 def pytest_terminal_summary(terminalreporter):
     "Say what was not checked, and how to check it"
     reasons = [str(report.longrepr) for report in terminalreporter.stats.get('skipped', [])]
     for line in not_checked(reasons): terminalreporter.write_line(line)
+    for line in sorted(ALREADY): terminalreporter.write_line(f'not run again: {line}')
     for line in sorted(LEFT_OUT): terminalreporter.write_line(f'left to `make test-all`: {line}')
 
 

@@ -282,7 +282,7 @@ def test_the_books_own_formulas_are_what_they_were(text, names):
 
 def _shown_texts():
     letters = [*explain._STATE, 't', 'lr', 'beta', 'beta1', 'beta2', 'rho', 'eps', 'fade1', 'fade2']
-    for rules in explain._RULES.values(): yield from ((text, letters) for text in rules.values())
+    for rules in explain.RULES.values(): yield from ((text, letters) for text in rules.values())
     wide = [f'{v}{i}' for v in 'ay' for i in range(12)]
     yield f'log({" + ".join(f"exp(a{i})" for i in range(12))}) - y1*a1 - y10*a10', wide
     yield '-y1*log(a1) - (1 - y1)*log(1 - a1)', wide

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 CHAPTERS = sorted((ROOT/'nbs').glob('*.ipynb'))
 PLAIN = {Path('__init__.py'), Path('diagnose/__init__.py'),  # modules that no chapter exports
          Path('arguments.py'), Path('files.py'), Path('places.py'), Path('words.py')}
-MODULES = ['files', 'places', 'words', 'arguments', 'formula',
+MODULES = ['arguments', 'files', 'places', 'words', 'formula',
            'check', 'transfer', 'loss', 'graph', 'worked', 'symbolic', 'network', 'diagnose', 'descent',
            'explain', 'tape', 'written_out', 'worksheet', '__main__', 'compiled']  # in the chapters' order
 
