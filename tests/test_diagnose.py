@@ -163,19 +163,21 @@ def assert_good(table, wanted):
     return shown
 
 
-CASES = 12 if TEST_ALL else 4   # of each mistake
+CASES = 12 if TEST_ALL else 2   # of each mistake
 PLAIN = [m for m in CATALOGUE if not m.harmless and not m.name.endswith('states')]
 
 
-@pytest.mark.parametrize('part', sampled(range(8), 2))
+@pytest.mark.parametrize('part', range(8) if TEST_ALL else range(1))
 def test_a_mistake_of_the_catalogue_is_placed_and_named(part):
-    print(assert_good(survey(PLAIN[part::8], everywhere, CASES, 1), CASES))
+    mistakes = PLAIN[part::8] if TEST_ALL else sampled(PLAIN, 12)
+    print(assert_good(survey(mistakes, everywhere, CASES, 1), CASES))
 
 
-@pytest.mark.parametrize('part', sampled(range(3), 1))
+@pytest.mark.parametrize('part', range(3) if TEST_ALL else range(1))
 def test_a_mistake_made_in_every_layer_is_placed_and_named(part):
-    loops = [m for m in PLAIN if throughout(m, 3) and m.name != UNSUMMED][part::3]
-    print(assert_good(survey(loops, throughout, 4, 2, layers=(2, 3)), 4))
+    loops = [m for m in PLAIN if throughout(m, 3) and m.name != UNSUMMED]
+    loops, cases = (loops[part::3], 4) if TEST_ALL else (sampled(loops, 6), 1)
+    print(assert_good(survey(loops, throughout, cases, 2, layers=(2, 3)), cases))
 
 
 def at_kinks(rng, transfer, n_layers):
@@ -220,7 +222,7 @@ def test_a_transfer_function_that_misstates_its_slope_is_named(transfer):
             assert diagnose(net, X, Y, loss, right).right
 
 
-@pytest.mark.parametrize('loss', [squared_error, logistic_loss, softmax_cross_entropy], ids=repr)
+@pytest.mark.parametrize('loss', sampled([squared_error, logistic_loss, softmax_cross_entropy], 1), ids=repr)
 def test_a_loss_that_misstates_its_slope_is_named(loss):
     rng = np.random.default_rng(6)
     mine = replace(loss, name='mine', slope_f=lambda A, Y: 1.5*loss.slope_f(A, Y) + 0.1)
@@ -299,7 +301,7 @@ MORE = [
 BREAKS = [(old, new, NAMES[what]) for old, new, what in BROKEN] + MORE
 
 
-@pytest.mark.parametrize('old, new, name', BREAKS, ids=[f'{b[2]}-{k}' for k, b in enumerate(BREAKS)])
+@pytest.mark.parametrize('old, new, name', [pytest.param(*b, id=f'{b[2]}-{k}') for k, b in sampled(enumerate(BREAKS), 6)])
 def test_a_broken_line_of_backward_is_named(old, new, name):
     backward, rng = broken(old, new), np.random.default_rng(8)
     for n_layers, transfer in [(2, sigmoid), (2, tanh), (3, softplus)][:3 if name else 2]:   # square: nothing but the numbers tells
@@ -415,9 +417,9 @@ def two_mistakes(rng):
             return pair, (net, X, Y, loss, theirs)
 
 
-@pytest.mark.parametrize('part', range(2))
+@pytest.mark.parametrize('part', sampled(range(2), 1))
 def test_two_mistakes_at_once_are_found(part):
-    rng, cases, found, itself, missed = np.random.default_rng([10, part]), 11, 0, 0, []
+    rng, cases, found, itself, missed = np.random.default_rng([10, part]), 11 if TEST_ALL else 4, 0, 0, []
     for _ in range(cases):
         pair, case = two_mistakes(rng)
         report = readable(diagnose(*case))
@@ -517,7 +519,9 @@ def alarms(kind, n):
 
 
 @pytest.mark.parametrize('kind', RIGHT)
-def test_a_right_gradient_raises_no_alarm(kind): assert list(alarms(kind, RIGHT[kind][1])) == []
+def test_a_right_gradient_raises_no_alarm(kind):
+    n = RIGHT[kind][1]
+    assert list(alarms(kind, len(sampled(range(n), n//12)))) == []
 
 
 def test_they_are_a_thousand_right_gradients_and_meet_kinks():
@@ -561,7 +565,7 @@ def guesses(kind, n):
 
 
 @pytest.mark.parametrize('kind', 'entry array all factors mixture'.split())
-def test_the_doctor_never_guesses(kind): assert list(guesses(kind, 5)) == []
+def test_the_doctor_never_guesses(kind): assert list(guesses(kind, 5 if TEST_ALL else 1)) == []
 
 
 def test_what_is_ruled_out_gives_other_numbers():
@@ -663,6 +667,34 @@ def test_a_batch_that_does_not_fit_is_refused():
     with pytest.raises(ValueError, match='target.*wants'): diagnose(net, X, Y, softmax_cross_entropy)
 
 
+@pytest.mark.parametrize('tied', ['W0', 'W0.T'])
+def test_tied_weights_have_one_gradient_the_sum_of_all_places(tied):
+    net, X, Y, loss = small(widths=(3, 3, 3))
+    W = net[0].W.T if tied.endswith('T') else net[0].W
+    apart = [net[0], replace(net[1], W=W)]
+    net = [net[0], replace(net[1], W=W, tied=tied)]
+    first, second = loss_and_grads(apart, X, Y, loss)[1]   # as if they were free
+    own = second.W.T if tied.endswith('T') else second.W
+    whole = first.W + own
+    turned = whole.T if tied.endswith('T') else whole
+    assert diagnose(net, X, Y, loss, [Grad(whole, first.b), Grad(turned, second.b)]).right
+    assert diagnose(net, X, Y, loss, [Grad(first.W, first.b), Grad(second.W, second.b)]).right   # summed by the doctor
+    report = diagnose(net, X, Y, loss, [Grad(2*whole, first.b), Grad(2*turned, second.b)])
+    assert not report.right
+    assert {row[0] for row in report.table.rows if row[2] == 'wrong'} <= {'layer 0, W', 'layer 1, W'}, report
+
+
+@pytest.mark.parametrize('frozen', [('W',), ('b',), ('W', 'b')])
+def test_what_is_frozen_is_not_asked_about(frozen):
+    net, X, Y, loss = small()
+    right = loss_and_grads(net, X, Y, loss)[1]
+    held = [replace(net[0], frozen=frozen), net[1]]
+    spoiled = [Grad(*[(7*a if name in frozen else a) for name, a in zip('Wb', (right[0].W, right[0].b))]), right[1]]
+    assert diagnose(held, X, Y, loss, spoiled).right and not diagnose(net, X, Y, loss, spoiled).right
+    report = diagnose(held, X, Y, loss, [spoiled[0], Grad(2*right[1].W, right[1].b)])
+    assert [row[0] for row in report.table.rows if row[2] == 'wrong'] == ['layer 1, W'], report
+
+
 # Intermediates: the rules are tried one by one, each on what its successor handed it.
 def nodes_under(causes, net, X, Y, loss, **given):
     "Their gradients, deltas and dAs under mistakes, as `diagnose` takes them"
@@ -677,6 +709,7 @@ def test_the_first_wrong_node_is_found(came):
     mistakes = [m for m in PLAIN if m.rule != 'all' and not m.needs and not m.fits and m.name != UNSUMMED
                 and ('grads' in came or m.name != 'the sum for the mean')   # deltas without 1/n: a convention
                 and ('grads' in came or m.rule not in 'Wb')]
+    mistakes = sampled(mistakes, 18)
     for m in mistakes:
         net, X, Y, loss = problem(rng, layers=(2, 4), rows=(2, 6))
         at = everywhere(m, len(net))
@@ -691,7 +724,7 @@ def test_the_first_wrong_node_is_found(came):
             assert len(report.place[1]) == 1 and LINES[m.rule] in report.first, (m, at, report)
             assert m.name in [c.name for c in report.causes], (m, at, report)
         cases += 1
-    assert cases >= 0.6*len(mistakes)   # the rest had no effect on their network
+    assert cases >= (0.6 if TEST_ALL else 0.4)*len(mistakes)   # the rest had no effect on their network
 
 
 def test_several_wrong_nodes_are_each_named():
@@ -728,7 +761,8 @@ def test_right_nodes_raise_no_alarm_and_unknown_ones_no_guess():
 # Causes that agree here: an input that tells them apart, or the word that none does.
 def test_a_telling_input_tells_and_only_the_code_tells_the_rest():
     rng, told, never = np.random.default_rng(22), 0, 0
-    while told < 25 or never < 15:
+    wanted = (25, 15) if TEST_ALL else (3, 2)
+    while told < wanted[0] or never < wanted[1]:
         net, X, Y, loss = problem(rng, layers=(1, 3), widths=(1, 3), rows=(1, 3))
         m = PLAIN[rng.integers(len(PLAIN))]
         at = everywhere(m, len(net)) if not m.needs and m.name != UNSUMMED else []
@@ -827,7 +861,8 @@ def without(*names): return [m for m in CATALOGUE if m.name not in names]
 def seen(m): return assert_good(survey([m], everywhere, 1, 25, layers=(2, 2), widths=(2, 2), rows=(3, 3), transfers=[tanh, softplus]), 1)
 
 
-@pytest.mark.parametrize('name', ['the sign', 'the slope at a, not at z', 'nothing carried back', 'a factor 2, in W', 'summed over everything, in b'])
+@pytest.mark.parametrize('name', sampled(['the sign', 'the slope at a, not at z', 'nothing carried back',
+                                          'a factor 2, in W', 'summed over everything, in b'], 1))
 def test_an_entry_that_is_missing_or_misplaced_is_missed(monkeypatch, name):
     m = next(m for m in CATALOGUE if m.name == name)
     seen(m)

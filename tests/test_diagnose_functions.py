@@ -144,7 +144,7 @@ def test_a_loss_in_single_precision_is_told_from_a_wrong_rule(dtype):
         G = np.tanh(H @ p[2].astype('f4') + p[3].astype('f4'))
         return float(((G @ p[4].astype('f4') + p[5].astype('f4') - YF.astype('f4'))**2).sum()/(2*len(XF)))
     report = readable(diagnose_functions(loss, lambda p: [g.astype(dtype) for g in grad_of(p)], PARAMS))
-    assert report.right or any('float32' in note for note in report.notes), report
+    assert report.right, report
     assert readable(diagnose_functions(loss_of, lambda p: [g.astype('f4') for g in grad_of(p)], PARAMS)).right
 
 
@@ -267,7 +267,7 @@ def alarms(floats, seed, n, few):
         if not report.right or 'wrong' in [row[2] for row in report.table.rows]: yield kind, type_, report
 
 
-@pytest.mark.parametrize('floats, n, few', [(FLOATS, 2000, 30), (HALVES, 260, 8)])
+@pytest.mark.parametrize('floats, n, few', [(FLOATS, 2000, 20), (HALVES, 260, 5)])
 def test_a_right_gradient_of_any_make_is_not_called_wrong(floats, n, few): assert list(alarms(floats, 30, n, few)) == []
 
 
@@ -300,9 +300,12 @@ def resolution(report):
     return float(said[1])/100 if said else 1e-5
 
 
+FEW = 14   # slips, where not all are tried
+
+
 def slips(n, seed):
     "(slip, kind, type, report) of planted slips that are larger than what the report calls its resolution"
-    for kind, floats, rng in sampled(islice(cases(FLOATS, seed), n), 30):
+    for kind, floats, rng in sampled(islice(cases(FLOATS, seed), n), FEW):
         loss, grad, P = functions(kind, floats, rng)
         slip, own = str(rng.choice([*PLANTED])), int(rng.integers(1e9))
         def changed(g): return PLANTED[slip]([np.asarray(a, float) for a in g], P, np.random.default_rng(own))
@@ -320,7 +323,7 @@ def slips(n, seed):
 def test_slips_above_the_stated_resolution_are_called_wrong():
     found = list(slips(1000, 31))
     missed = [case for case in found if case[-1].right]
-    assert len(found) > .5*len(sampled(range(1000), 30)) and len(missed) <= .02*len(found), missed
+    assert len(found) > .5*len(sampled(range(1000), FEW)) and len(missed) <= .02*len(found), missed
 
 
 # What names say.
@@ -414,6 +417,24 @@ def test_where_nothing_can_be_told_it_says_so():
     assert not kept.right and not any('float32' in note for note in kept.notes)   # float64 has digits enough
 
 
+def test_a_loss_in_float32_that_goes_in_steps_does_not_make_a_right_gradient_wrong():
+    "Beside 1 the float32 numbers lie 6e-8 apart, so that log(1 - a) moves in steps there, and stands still between"
+    rng = np.random.default_rng(33)
+    for _ in range(12):
+        X, V, Y = rng.normal(size=(3, 2)), 6*rng.normal(size=(3, 2)), rng.integers(0, 2, (3, 2)).astype(float)
+        P = [rng.normal(size=(2, 3)), 5*rng.normal(size=2)]
+        def loss(p):
+            Z = np.tanh(X.astype('f4') @ p[0].astype('f4')) @ V.astype('f4') + p[1].astype('f4')
+            A = np.clip(squash(Z), np.float32(1e-30), 1 - np.float32(6e-8))
+            return float(-(Y*np.log(A) + (1 - Y)*np.log(1 - A)).sum()/3)
+        def grad(p):
+            H = np.tanh(X @ p[0])
+            d = (squash(H @ V + p[1]) - Y)/3
+            return [X.T @ ((d @ V.T)*(1 - H**2)), d.sum(0)]
+        report = readable(diagnose_functions(loss, grad, P))
+        assert report.right, report
+
+
 def test_small_weights_beside_a_kink_are_not_taken_for_float32():
     def loss(p): return np.maximum(XF @ p[0], 0).sum() + 1.
     for scale in (1e-8, 1e-5, 1):
@@ -500,8 +521,14 @@ def test_what_does_not_fit_is_refused_in_a_sentence(loss, grad, params, said):
 
 @pytest.mark.parametrize('seed', [-1, 'x', 1.5, Tensor(1), {}, [None]])
 def test_a_seed_that_is_none_is_refused(seed):
-    with pytest.raises(ValueError, match='seed must be a whole number'):
+    with pytest.raises((TypeError, ValueError), match='seed must be a whole number'):
         diagnose_functions(squares, doubles, [POINT], seed=seed)
+
+
+@pytest.mark.filterwarnings('ignore:the matrix subclass')
+def test_a_seed_on_which_numpy_crashes_is_refused():
+    with pytest.raises(TypeError, match='seed must be a whole number'):
+        diagnose_functions(squares, doubles, [POINT], seed=np.asmatrix([[1., 2.]]))
 
 
 def test_a_loss_that_changes_its_parameters_does_no_harm():
@@ -548,3 +575,65 @@ def test_a_large_network_takes_few_calls(dtype):
     assert right.right and not wrong.right and not wrong.causes
     assert calls['loss'] < 14000, calls   # 2,500; float32 12,000
     assert time.process_time() - start < 10   # seconds; at most 5 each, and 1.5 were measured
+
+
+def tiny(seed, f, slope, dtype=float, scale=1.):
+    "A network of two layers whose parameters are all about 1e-8, its loss and gradient in `dtype`"
+    rng = np.random.default_rng(seed)
+    d, m, k, n = rng.integers(1, 7, 4)
+    X, Y = (scale*rng.normal(size=(n, d))).astype(dtype), np.eye(k)[rng.integers(0, k, n)].astype(dtype)
+
+    def forward(p):
+        W, b, V, c = [a.astype(dtype) for a in p]
+        return V, X @ W + b, f(X @ W + b) @ V + c
+
+    def loss(p): return ((forward(p)[2] - Y)**2).mean()
+
+    def grad(p):
+        V, Z, out = forward(p)
+        delta = 2*(out - Y)/dtype(out.size)
+        dZ = delta @ V.T*slope(Z)
+        return [X.T @ dZ, dZ.sum(0), f(Z).T @ delta, delta.sum(0)]
+    return loss, grad, [1e-8*rng.normal(size=s) for s in ((d, m), m, (m, k), k)]
+
+
+def logistic(z): return 1/(1 + np.exp(-z))
+def logistic_slope(z): return logistic(z)*(1 - logistic(z))
+
+
+def test_a_grain_that_hides_all_effects_of_tiny_weights_makes_no_gradient_wrong():
+    "float32, inputs of 1e4: no step of the first layer moves the loss, though its slopes are 1e-5"
+    for seed in range(20):
+        loss, grad, params = tiny(seed, logistic, logistic_slope, np.float32, 1e4)
+        with np.errstate(over='ignore'): report = diagnose_functions(loss, grad, params)
+        assert report.right is not False, (seed, report)
+
+
+def test_a_kink_beside_tiny_weights_makes_no_gradient_wrong():
+    "Rows whose slopes cancel on both sides of all kinks: the quotient is 0, and no jump is seen"
+    X, Y, decay = np.array([[1.], [-2.]]), np.eye(2), .1
+
+    def forward(p):
+        W, b, V, c = p
+        return W, V, X @ W + b, np.where(X @ W + b > 0, X @ W + b, .1*(X @ W + b)) @ V + c
+
+    def loss(p):
+        W, _, _, out = forward(p)
+        return np.mean(np.logaddexp.reduce(out, 1) - (out*Y).sum(1)) + decay/2*(W**2).sum()
+
+    def grad(p):
+        W, V, Z, out = forward(p)
+        delta = (np.exp(out)/np.exp(out).sum(1, keepdims=True) - Y)/2
+        dZ = delta @ V.T*np.where(Z > 0, 1, .1)
+        return [X.T @ dZ + decay*W, dZ.sum(0), np.where(Z > 0, Z, .1*Z).T @ delta, delta.sum(0)]
+    params = [1e-8*np.array(p) for p in ([[1.5]], [.2], [[.7, -1.3]], [.1, .4])]
+    assert diagnose_functions(loss, grad, params).right is not False
+
+
+def test_a_slip_in_a_network_of_tiny_weights_is_seen():
+    for seed in range(6):
+        for dtype, k in [(float, 0), (float, 2), (np.float32, 3)]:
+            loss, grad, params = tiny(seed, logistic, logistic_slope, dtype)
+            def slipped(p, grad=grad, k=k): return [g*(2 if i == k else 1) for i, g in enumerate(grad(p))]
+            report = diagnose_functions(loss, slipped, params)
+            assert report.right is False and f'gradient {k}' in str(report), (seed, dtype, k)

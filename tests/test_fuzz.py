@@ -29,6 +29,7 @@ from hypothesis import strategies as st
 import backprop_book
 from backprop_book import (
     descent,
+    diagnose,
     graph,
     loss,
     network,
@@ -128,6 +129,7 @@ def symbols():
     return dict(net=layers, trace=trace, layer=layers[0], W=layers[0].W, b=layers[0].b,
                 A_in=trace.A[0], Z=trace.Z[0], A=trace.A[-1], dA=symbolic.mean_slope(trace.A[-1]))
 def symbol(name): return lambda: symbols()[name]
+def step(): return diagnose.Step(net(), network.forward(net(), X), Y, loss.squared_error)
 def recorded():
     t = tape.record(net(), loss.squared_error, 3)
     return {'a': np.ones(3), 'b': np.ones(3), 'out': np.zeros(3)}, t.forward, t
@@ -223,12 +225,18 @@ GOOD = {  # by name of the argument, or by 'callable.argument'
     'word': lambda: 'tanhh', 'known': lambda: ['tanh'], 'otherwise': lambda: None, 'nearest.kind': lambda: 'transfer',
     'said': dict, 'form': lambda: None, 'hypotheses.numbers': dict, 'read_loss.text': lambda: 'squared_error',
     'read_optimizer.text': lambda: 'adam(0.1)',
+    'walk.s': step, 'grads_under.step': step, 'diagnose.weights': lambda: None, 'diagnose.decay': lambda: 0,
+    'diagnose.layout': lambda: None, 'diagnose.digits': lambda: None, 'diagnose.biases': lambda: None,
+    'gradients.came': lambda: np.ones(2), 'gradients.right': lambda: np.ones(2), 'layouts.raw': lambda: [1., 2.],
+    'layouts.name': lambda: 'delta', 'layouts.layout': lambda: None, 'layouts.outputs': lambda: [np.ones((3, 3)), Y],
+    'layouts.arrays': lambda: None, 'layouts.digits': lambda: None, 'layouts.came': lambda: {(0, 'W'): np.ones(2)},
+    'relation.right': lambda: np.ones(2), 'relative_error.right': lambda: np.ones(2), 'is_float32.came': dict,
 }
 # what the package makes and hands out: records that take what they are given, and functions that are a maker's tools
-OUTPUTS = {'Table', 'Mistake', 'Step', 'Cause', 'Report', 'Pass', 'Name', 'Names', 'Line', 'Drawing', 'Explanation',
-           'Picture', 'Worksheet', 'Marking', 'Bad', 'TrainingDiverged', 'TrainingInterrupted', 'Trace', 'Grad',
-           'Tape', 'Node', 'Source', 'Example', 'LinearExample', 'SymbolicLayer', 'SymbolicGrad', 'SymbolicTrace',
-           'AnyTransfer', 'main'}
+OUTPUTS = {'Table', 'Reading', 'Mistake', 'Step', 'Cause', 'Report', 'Pass', 'Name', 'Names', 'Line', 'Drawing',
+           'Explanation', 'Picture', 'Worksheet', 'Marking', 'Bad', 'TrainingDiverged', 'TrainingInterrupted',
+           'Trace', 'Grad', 'Tape', 'Node', 'Source', 'Example', 'LinearExample', 'SymbolicLayer', 'SymbolicGrad',
+           'SymbolicTrace', 'AnyTransfer', 'main'}
 
 
 def public():

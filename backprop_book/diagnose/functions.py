@@ -14,6 +14,7 @@ from math import comb
 
 import numpy as np
 
+from ..arguments import count, shown
 from ..check import Table, as_floats
 from .gradients import Cause, Mistake, Report
 
@@ -198,9 +199,7 @@ def _check_functions(loss, grad, seed):
         what = 'None' if f is None else f'a {type(f).__name__}'
         if not callable(f): raise TypeError(f'{name} must be a function of a list of arrays, got '
                                             f'{what}: write `lambda p: ...`')
-    try: return np.random.default_rng(seed)
-    except Exception: raise ValueError(f'seed must be a whole number from 0 on, got a '
-                                       f'{type(seed).__name__}: leave it out, or try 0') from None
+    return np.random.default_rng(count(seed, 'seed', 0))   # NumPy itself crashes on some
 
 def _check_params(params):
     "The parameters as a list of float64 arrays, and their names; refuses what is no such list"
@@ -219,7 +218,7 @@ def _check_step(h):
     try: step = float(h)
     except Exception: step = np.nan   # whatever it is, it is no number
     if 1e-12 <= step <= 1 and not isinstance(h, bool): return step
-    raise ValueError(f'h must be a number between 1e-12 and 1, got {h!r}: leave it out, or try 1e-5')
+    raise ValueError(f'h must be a number between 1e-12 and 1, got {shown(h)}: leave it out, or try 1e-5')
 
 def _in_order(got, names, keyed):
     "What grad returned as a list in the order of the parameters"
@@ -331,26 +330,39 @@ class _Entries:
     sizes:np.ndarray # of the parameters, (n,)
     noise:float # of the loss
     within:float=np.inf # the longest step that is believed
+    height:float=0. # of the steps that the loss makes beside the point, where it makes any
     tried:list=field(default_factory=list) # for each step: slopes, bars, jumps, reach, (n,) each
+    kept:dict=field(default_factory=dict) # what was computed from all this
     @property
     def steps(self):
         "For each step the slopes and the bars; where a larger step saw a kink, with room for it"
+        return self._kept('steps', self._steps)
+    def _kept(self, name, compute):
+        "What `compute` gives, computed anew where something has changed since"
+        state = len(self.tried), self.within, self.height
+        if self.kept.get(name, (None,))[0] != state: self.kept[name] = state, compute()
+        return self.kept[name][1]
+    def _steps(self):
         slopes, bars, jumps, reach = map(np.array, zip(*self.tried))
         nearest = np.where(jumps > 0, reach, np.inf).min(0)   # the least step that saw a kink
         hidden = (reach < nearest) & (_LOUD*self.noise/reach > jumps.max(0)) & np.isfinite(nearest)
         room = np.where(self.sizes.max() < nearest/10, np.inf, _TRUST*jumps.max(0))
-        beyond = (reach >= nearest) | (reach > self.within)
-        return slopes, np.where(beyond, np.inf, bars + np.where(hidden, room, 0))
+        beyond = (reach >= nearest)*(self.height == 0) | (reach > self.within)
+        height = self.height/np.maximum(reach, 1e-300)
+        return slopes, np.where(beyond, np.inf, bars + height + np.where(hidden, room, 0))
     @property
     def best(self):
         "The sharpest slope of each entry, and its bar"
+        return self._kept('best', self._best)
+    def _best(self):
         slopes, bars = self.steps
         pick = bars.argmin(0), np.arange(len(self.at))
         slope, bar = slopes[pick], bars[pick]
         near = bars <= 30*bar   # nearly as sharp: by chance a bar is too short, not all of them
         return slope, np.maximum(bar, np.where(near, np.abs(slopes - slope), 0).max(0))
     @property
-    def largest(self):
+    def largest(self): return self._kept('largest', self._largest)
+    def _largest(self):
         slopes, bars = self.best
         sure = np.abs(slopes) - _TRUST*np.where(np.isfinite(bars), bars, 0)
         return float(max(np.abs(self.theirs).max(), np.where(np.isfinite(bars), sure, 0).max(), 0))
@@ -393,7 +405,25 @@ def _entries(probe, k, g, room, rtol, steps, rng, most=300):
         known = e.sharp(rtol) & (e.fits(*e.best) | (e.count() > 1))
         _try(e, probe, k, kept & ~known, *h)
     if probe.scatter and any(jumps.any() for _, _, jumps, _ in e.tried): e.rtol = max(rtol, .05)
+    if probe.scatter and e.wrong.any(): e.height = _height(probe, k, e.at[e.wrong][:3])
     return e   # where a grain hides the small steps, kinks smooth the others
+
+def _height(probe, k, which):
+    "How high the loss's steps are within 0.3 of here, along the entries `which`; 0 where it has none"
+    return max(_step(lambda x, v=v: probe.rises(k, v, [x], 1)[0][0], probe.noise) for v in which)
+
+def _step(f, noise):
+    "What is left of the steepest part of a function if it is halved again and again"
+    x = np.linspace(-.3, .3, 65)
+    rise = np.diff([f(t) for t in x])
+    i = np.nan_to_num(np.abs(np.diff(rise, prepend=0) - np.diff(rise, append=0))).argmax()
+    left, right = x[i:i+2]
+    for _ in range(14):
+        middle = (left + right)/2
+        steeper = abs(f(middle) - f(left)) > abs(f(right) - f(middle))
+        left, right = (left, middle) if steeper else (middle, right)
+    step = abs(f(right) - f(left))
+    return step if step > _LOUD*noise else 0.
 
 # %% ../../nbs/A2_any_function.ipynb #7c8f000a
 @dataclass(eq=False)
@@ -421,14 +451,36 @@ def _hold(probe, k, got, room, h, rng):
     elif not probe.scatter and not e.sharp(.3).all(): held.alike = 'beside a kink or an edge'
     return held
 
-def _doubt(held, params):
-    "Where all weights are tiny and kinks were seen, only steps of the weights' own size tell"
+def _doubt(held, pair, params, probe):
+    """Where all weights are tiny, steps that show anything are long beside them: a wrong array is
+    one that kinks within a step, and a grain that hides all, cannot explain"""
     tiny, entries = max(np.abs(p).max() for p in params), [h.entries for h in held if h.entries]
-    if tiny > 1e-3 or not any(jumps.any() for e in entries for _, _, jumps, _ in e.tried): return
-    for h in held:
+    if tiny > 1e-3: return
+    kinked = any(jumps.any() for e in entries for _, _, jumps, _ in e.tried)
+    for k, h in enumerate(held):
         if h.verdict != 'wrong': continue
-        h.entries.within = 10*tiny
-        if not h.entries.wrong.any(): h.verdict, h.error, h.alike = 'unmeasured', 0., _NOT
+        if kinked: h.entries.within = 10*tiny
+        hidden = probe.scatter and not _rises(h.entries)
+        if hidden or not h.entries.wrong.any() or _right_around(pair, params, k, h.entries):
+            h.verdict, h.error, h.alike = 'unmeasured', 0., _NOT
+
+def _rises(e):
+    "Whether any slope stands out of the noise"
+    slopes, bars = e.best
+    return (np.abs(slopes) > _TRUST*bars).any()
+
+def _right_around(pair, params, k, e, most=10):
+    "Whether their gradient, wrong here, gives the quotients on the two sides: a kink lies between"
+    def theirs(i, x):
+        moved = [p.copy() for p in params]
+        moved[k].flat[i] += x
+        got = pair.grad_at(moved)
+        return np.nan if got is None else got[k].flat[i]
+    reach = np.array([tried[3] for tried in e.tried])[e.steps[1].argmin(0), np.arange(len(e.at))]
+    wrong = np.flatnonzero(e.wrong)[:most]
+    sides = e.theirs.copy()
+    sides[wrong] = [(theirs(e.at[n], reach[n]/2) + theirs(e.at[n], -reach[n]/2))/2 for n in wrong]
+    return e.fits(*e.best, sides)[wrong].all()
 
 _NOT = 'not to be measured'
 
@@ -528,8 +580,10 @@ def _factors(g, q, room, where):
     elif _telling(g, c*q, q, room, 1): yield f'one factor on {where} (factor = {c:.6g})', _FACTOR
 
 def _added(g, q, p, room, where):
-    "Decay, of squares or of absolute values, that one of the two has and the other has not"
+    "The parameters themselves, or decay, of squares or of sizes, that only one of the two has"
     on = '' if where == 'everything' else f' of {where.replace("gradient", "parameter")}'
+    if (np.abs(g - p) <= room).all() and _telling(g, p, q, room, 0):
+        yield f'the parameter for its gradient, in {where}', 'hand over the gradient'
     kinds = [('weight decay', p, '{half:.6g} times the sum of its squares'),
              ('L1 decay', np.sign(p), '{c:.6g} times the sum of its absolute values')]
     for kind, slope, function in kinds:
@@ -571,7 +625,8 @@ def _room(pair, params, got, probe, rng):
         near = pair.grad_at([p + u*v for p, v in zip(params, _any_direction(params, rng))])
         if near: rooms = [np.maximum(r, _wobble(a - g, u)) for r, a, g in zip(rooms, near, got)]
     sizes = np.array([[np.abs(a).max() for a in g] for g in [got, *found]]).max(0)
-    floor = (1024 if u < 1e-12 else 32)*u*np.maximum(sizes, sizes.max()/10)
+    carried = np.clip(max(np.abs(p).max() for p in params), 1, 100)   # what is rounded goes on by these
+    floor = (1024 if u < 1e-12 else 32)*u*np.maximum(sizes, carried*sizes.max()/10)
     return [r + least for r, least in zip(rooms, floor)]
 
 def _elsewhere_too(pair, params, rng):
@@ -672,10 +727,10 @@ def _on_grain(probe, held):
     "A note on a loss that was not computed in float64, and on what that hides"
     if not probe.scatter or not probe.moves: return []
     like = 'in float32' if 1e-8 < probe.scatter < 1e-5 else 'in less than float64'
-    size = max((h.resolution for h in held if h.verdict != 'unmeasured'), default=0)
-    size = size if np.isfinite(size) else 1.
+    size = max((h.resolution for h in held if h.verdict != 'unmeasured'), default=1.)
+    size = float(f'{size:.2g}') if np.isfinite(size) else 1.
     return [f'the loss is computed {like}: its values scatter by {probe.grain:.1g}, so the '
-            f'quotients took steps of about 0.03, and errors below {100*size:.2g} % of an '
+            f'quotients took steps of about 0.03, and errors below {100*size:g} % of an '
             "array's largest entry do not show. For a sharper check, compute it in float64"]
 
 def _verdict(held, labels, left):
@@ -709,7 +764,7 @@ def _examine(pair, params, h, rng):
     left = _behaviour(pair, params, got, changed)
     room = [np.zeros_like(g) for g in got] if left else _room(pair, params, got, probe, rng)
     held = [_hold(probe, k, got, room, h, rng) for k in range(len(got))]
-    _doubt(held, params)
+    _doubt(held, pair, params, probe)
     wrong = [k for k, one in enumerate(held) if one.verdict == 'wrong']
     common = _common(probe, got, held, labels) if wrong else []
     notes = left + [f'**{name}**. Cure: {cure}' for name, cure in common]

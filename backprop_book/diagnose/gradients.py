@@ -10,12 +10,13 @@ __all__ = ['RULES', 'FIRST', 'LAST', 'LAST_COLUMN', 'OF_LOSS', 'OF_SLOPE', 'OF_C
 # %% ../../nbs/08_gradient_checking.ipynb #3ecb6444
 import re
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, field, replace
 from itertools import product
 
 import numpy as np
 
-from ..arguments import count, positive
+from ..arguments import count, positive, shown
 from ..check import Table, as_floats, numeric_grad
 from .layouts import Reading, read_rows, readings, shown_digits
 from ..loss import Loss, logistic_loss, logistic_loss_pm1, softmax, softmax_cross_entropy, squared_error
@@ -36,6 +37,8 @@ class Mistake:
     fits:str='' # the number that it takes from the gradients, if it takes one
     harmless:bool=False # whether it is another convention, and no mistake
     needs:str='' # the argument of `diagnose` that it cannot be tried without
+    where:tuple=() # the places where it can be made, in words, if not in its rule's line alone
+    about:Callable=None # step -> whether the network has what the name speaks of; None: it has
     def __repr__(self): return self.name
 
 # %% ../../nbs/08_gradient_checking.ipynb #0b61025a
@@ -55,6 +58,8 @@ class Step:
     decay:tuple=(0., 0.) # the loss adds half of these times the sum of squares of W, and of b
     before:list=None # the gradients of the step before, for a velocity
     said:list=None # the layers as they came, with what is absent, shared, frozen or tied
+    printed:dict=field(default_factory=dict) # (layer, name) -> half a unit of `theirs`' last digit
+    kept:dict=field(default_factory=dict) # right slopes, which passes over the same arrays share
     i:int=None # the layer that the pass has reached
     name:str=None # what it computes there: dA, delta, W or b
     dA:np.ndarray=None # slope in the layer's output, (n, n_out)
@@ -83,15 +88,28 @@ def _rule(s, causes, name, right):
 
 def _decayed(s, v): return v + s.rate*s.p if s.rate else v
 
+def _anew(s, fitted):
+    "The same pass, not yet begun, with these numbers"
+    s = copy(s)   # some tens of thousands in a search: `replace` takes six times as long
+    s.fitted = fitted
+    return s
+
+def _slope(s, key, f, *at):
+    "`f.df(*at)`, computed once for the same function and arrays"
+    held = s.kept.get(key, ((), 0))
+    if not all(a is b for a, b in zip((f, *at), held[0] or [None])):
+        held = s.kept[key] = (f, *at), f.df(*at)
+    return held[1]
+
 def walk(causes, # pairs of a `Mistake` and the layers that make it
          s): # a `Step` that has not begun
     "(layer, name, array) of all that a backward pass computes, its rules as `causes` have them"
     s.i = len(s.net) - 1
-    dA = _rule(s, causes, 'loss', s.weights*s.loss.df(s.A, s.Y))
+    dA = _rule(s, causes, 'loss', s.weights*_slope(s, 'loss', s.loss, s.A, s.Y))
     for s.i in reversed(range(len(s.net))):
         yield s.i, 'dA', dA
         s.dA = s.given.get((s.i, 'dA'), dA)
-        s.slope = _rule(s, causes, 'slope', s.f.df(s.Z))
+        s.slope = _rule(s, causes, 'slope', _slope(s, s.i, s.f, s.Z))
         delta = s.dA * s.slope
         yield s.i, 'delta', delta
         s.delta = s.given.get((s.i, 'delta'), delta)
@@ -133,6 +151,10 @@ def _family(rule, entries, at='', **fields):
     return [Mistake(name + at, rule, wrong, *(cure or [f'`{RULES[rule]}`']), **fields)
             for name, wrong, *cure in entries]
 
+# where a factor on every gradient, or a loss of rows, can come from: the numbers are the same
+_AT_SUMS = f"`{RULES['loss']}`", f"`{RULES['W']}` and `{RULES['b']}` in every layer"
+_AT_ENDS = f"`{RULES['loss']}`", f"`{RULES['all']}`"
+
 def _only(place, v):
     "`v` with 0 outside `place`"
     out = np.zeros_like(v)
@@ -143,6 +165,10 @@ def _fit(s, name, guess):
     "A number that explains their gradients, kept once it is found; None if there is none"
     if s.theirs and s.fitted.get(name) is None: s.fitted[name] = guess()
     return s.fitted.get(name)
+
+def _sureness(s, *keys): # what each entry weighs in a fit: the more, the finer its digits
+    if not all(key in s.printed for key in keys): return 1.
+    return np.concatenate([1/s.printed[key].ravel() for key in keys])
 
 def _given(s): return getattr(s.theirs[s.i], s.name)   # their array in this place
 
@@ -161,8 +187,12 @@ def _is(s, *losses): return s.loss.formula in [other.formula for other in losses
 def _dA(s, slope): return s.weights*slope/s.n   # what the loss's slope by entries comes to
 
 def _other_loss(other):
-    def wrong(s, v): return None if s.loss is other else _dA(s, other.slope_f(s.A, s.Y))
-    return f'the slope of {other}', wrong, f'differentiate the loss that you report, not {other}'
+    def wrong(s, v):
+        if s.loss is other or other is softmax_cross_entropy and v.shape[1] < 2: return None
+        return _dA(s, other.slope_f(s.A, s.Y))
+    return Mistake(f'the slope of {other}', 'loss', wrong,
+                   f'differentiate the loss that you report, not {other}',
+                   about=lambda s: bool(other.suits(s.Y).all()))
 
 def _sigmoid_left_out(s, v):
     if _is(s, logistic_loss_pm1): return _dA(s, s.Y*(s.Y*s.A - 1))
@@ -172,6 +202,9 @@ def _in_probability(s, v):
     "The slope in the probability or share, which the sigmoid or softmax should have followed"
     if _is(s, logistic_loss): return _dA(s, (sigmoid(s.A) - s.Y)/sigmoid.df(s.A))
     if _is(s, softmax_cross_entropy): return _dA(s, -s.Y/softmax(s.A))
+
+def _label_of_any(s, v): # p[:, y] -= 1
+    if _is(s, softmax_cross_entropy): return _dA(s, softmax(s.A) - s.Y.max(0))
 
 def _over_rows(s, v):
     if _is(s, softmax_cross_entropy): return _dA(s, softmax(s.A.T).T - s.Y)
@@ -186,6 +219,22 @@ def _hard(s, v):
 
 def _sigmoid_twice(s, v):
     if _is(s, logistic_loss, logistic_loss_pm1): return v*sigmoid.df(s.A)
+
+def _half_of_it(ones): # of the cross-entropy, the term of the ones, or that of the zeros
+    def wrong(s, v):
+        p = sigmoid(s.A)
+        if _is(s, logistic_loss): return _dA(s, s.Y*(p - 1) if ones else (1 - s.Y)*p)
+    return wrong
+
+def _classes(s, v):
+    "The slope of squares for the class in place of the probability"
+    if _is(s, softmax_cross_entropy): return _dA(s, np.eye(v.shape[1])[s.A.argmax(1)] - s.Y)
+    if _is(s, logistic_loss): return _dA(s, (s.A > 0) - s.Y)
+    if _is(s, logistic_loss_pm1): return _dA(s, np.sign(s.A) - s.Y)
+    return _dA(s, np.round(s.A) - s.Y)
+
+def _count_for_rows(count): # the mean over something else than the rows
+    return lambda s, v: None if s.n == count(s) else v*s.n/count(s)
 
 def _diagonal(s, v):
     if _is(s, softmax_cross_entropy): return _dA(s, -s.Y*(1 - softmax(s.A)))
@@ -220,10 +269,25 @@ OF_LOSS = _family('loss', [
     ('the mean twice', lambda s, v: v/s.n, 'divide by the number of rows once'),
     ('a factor 2', lambda s, v: 2*v, 'the 2 of the square cancels the half before it'),
     ('a factor 1/2', lambda s, v: v/2, 'the half is in the loss already, and cancels a 2'),
-    ('the sign', lambda s, v: -v, 'prediction minus target, `A - Y`'),
+    ('divided by the number of inputs, not of rows',
+     _count_for_rows(lambda s: s.trace.A[0].shape[1]), 'divide by the number of rows, `len(X)`'),
+    ('only the first row', lambda s, v: _only(FIRST, v),
+     '`return` after the loop over the rows, not in it'),
+    ('only the last row', lambda s, v: _only(LAST, v), '`+=` where `=` stands: rows add up'),
+    ('only the first row, at full weight', lambda s, v: s.n*_only(FIRST, v),
+     '`return` after the loop over the rows, not in it'),
+    ('only the last row, at full weight', lambda s, v: s.n*_only(LAST, v),
+     '`+=` where `=` stands: rows add up'),
+    ('only the first half of the rows', lambda s, v: _only(np.s_[:s.n//2], v), 'all rows count')],
+    where=_AT_SUMS)
+OF_LOSS += _family('loss', [
+    ('the sign', lambda s, v: -v, 'prediction minus target, `A - Y`')], where=_AT_ENDS)
+OF_LOSS += _family('loss', [
     ('a mean over the outputs', lambda s, v: v/v.shape[1],
      "add up a row's outputs; the mean is over rows"),
     ("the loss's slope left out", lambda s, v: np.ones_like(v),
+     'the chain of slopes begins at the loss'),
+    ("the loss's slope left out, all but the 1/n", lambda s, v: np.ones_like(v)/s.n,
      'the chain of slopes begins at the loss'),
     ('the target forgotten', lambda s, v: _dA(s, s.loss.slope_f(s.A, 0*s.Y)),
      '`A - Y`, and not `A`'),
@@ -252,16 +316,13 @@ OF_LOSS = _family('loss', [
     ('a flat Y, the targets of all rows at each', lambda s, v: s.n*_dA(
         s, s.loss.slope_f(s.A, np.broadcast_to(s.Y.mean(0), s.Y.shape))),
      'a flat `Y` meets every row: give it one column, `Y[:, None]`'),
-    ('the target of the next class', _other_targets(lambda Y: np.roll(Y, -1, 1)), _CLASSES),
-    ('the target of the class before', _other_targets(lambda Y: np.roll(Y, 1, 1)), _CLASSES),
+    ('the targets one class too low, c - 1 for c', _other_targets(lambda Y: np.roll(Y, -1, 1)),
+     _CLASSES),
+    ('the targets one class too high, c + 1 for c', _other_targets(lambda Y: np.roll(Y, 1, 1)),
+     _CLASSES),
+    ('the class for the probability', _classes,
+     'the slope takes what the network puts out, not what is rounded from it'),
     ('the targets not smoothed', _hard, 'the loss that you report has smoothed targets'),
-    ('only the first row', lambda s, v: _only(FIRST, v),
-     '`return` after the loop over the rows, not in it'),
-    ('only the last row', lambda s, v: _only(LAST, v), '`+=` where `=` stands: rows add up'),
-    ('only the first row, at full weight', lambda s, v: s.n*_only(FIRST, v),
-     '`return` after the loop over the rows, not in it'),
-    ('only the last row, at full weight', lambda s, v: s.n*_only(LAST, v),
-     '`+=` where `=` stands: rows add up'),
     ('only the last output', lambda s, v: _only(LAST_COLUMN, v), 'every output has its slope'),
     ('the logistic output treated twice', _sigmoid_twice,
      "`p - y` holds the sigmoid's slope already"),
@@ -269,28 +330,42 @@ OF_LOSS = _family('loss', [
      'the slope of the logistic loss takes `sigmoid(a)`, not `a`'),
     ('the slope in the probability, not in the logit', _in_probability,
      'go on through the sigmoid or softmax: together they give `p - y`'),
+    ('1 subtracted in every row, where any row has its label', _label_of_any,
+     'each row has its own label: `p[np.arange(n), y] -= 1`'),
     ('the softmax over the rows', _over_rows, 'each row sums to 1: `sum(axis=1, keepdims=True)`'),
     ('the softmax over all entries', _over_all,
      'each row sums to 1: `sum(axis=1, keepdims=True)`'),
     ('the softmax treated twice', _softmax_twice, "`p - y` holds the softmax's slope already"),
     ('the softmax by the sums of other rows, for want of keepdims', _keepdims,
      'each row sums to 1: `sum(axis=1, keepdims=True)`'),
+    ('half of the cross-entropy, without the term of 1 - y', _half_of_it(True),
+     'both terms have a slope: `-Y/A + (1 - Y)/(1 - A)`'),
+    ('half of the cross-entropy, without the term of y', _half_of_it(False),
+     'both terms have a slope: `-Y/A + (1 - Y)/(1 - A)`'),
     ("the softmax's diagonal alone", _diagonal,
      'every share depends on every logit: with all of them it is `p - y`'),
     ('the slope that this loss states', lambda s, v: s.stated and s.weights*s.stated[1].df(s.A, s.Y),
      '`certify(loss)` says what is wrong with it')])
 OF_LOSS += _family('loss', [('the mean of batch means', _batch_means,
                              'weigh the mean of a batch by its rows')], fits='size')
-OF_LOSS += _family('loss', map(_other_loss, [squared_error, logistic_loss, logistic_loss_pm1,
-                                             softmax_cross_entropy]))
+OF_LOSS += map(_other_loss, [squared_error, logistic_loss, logistic_loss_pm1, softmax_cross_entropy])
 
 # %% ../../nbs/08_gradient_checking.ipynb #c7d07d21
+def _applied(other): # whether any layer applies it
+    return lambda s: any(q.transfer.name == other.name for q in s.net)
+
 def _slope_of(other):
-    return f'the slope of {other}', lambda s, v: other.df(s.Z), f'this layer does not apply {other}'
+    return Mistake(f'the slope of {other}', 'slope', lambda s, v: other.df(s.Z),
+                   f'this layer does not apply {other}', about=_applied(other))
 
 def _formula_of(other):
-    return (f"{other}'s formula in a", lambda s, v: other.df_from_output(s.A),
-            f'`{other.slope_from_output}` is the slope of {other} alone')
+    return Mistake(f"{other}'s formula in a", 'slope', lambda s, v: other.df_from_output(s.A),
+                   f'`{other.slope_from_output}` is the slope of {other} alone', about=_applied(other))
+
+def _of_relu(mask): # a mask of another kind where relu's belongs
+    def wrong(s, v):
+        if (s.f.f(np.array([-2., -1, 1, 2])) == [0, 0, 1, 2]).all(): return mask(s).astype(v.dtype)
+    return wrong
 
 def _at(Z): # the slope at other net inputs, where they fit
     def wrong(s, v): return None if Z(s) is None or Z(s).shape != v.shape else s.f.df(Z(s))
@@ -306,6 +381,16 @@ def _kink(choose):
         return np.where(np.abs(high - low) > 1e-6, choose(low, high), v)
     return wrong
 
+def _at_its_output(s, v): # where f(f(z)) = f(z), that is the function for its slope
+    return s.f.f(s.A) if (s.f.f(s.A) != s.A).any() else None
+
+def _itself_below_0(s, v): # for relu's kin alone
+    f = s.f.f(np.array([-2., 1, 2]))
+    if (f[1:] == [1, 2]).all() and f[0] not in (0, -2): return np.where(s.Z > 0, v, s.A)
+
+def _fed_a_difference(s, v): # the output, from which the target was subtracted in place
+    if s.f.df_from_output and s.i == len(s.net) - 1: return s.f.df_from_output(s.A - s.Y)
+
 def _fed_z(s, v):
     if s.f.df_from_output: return s.f.df_from_output(s.Z)
 
@@ -318,14 +403,20 @@ OF_SLOPE = _family('slope', [
     ('the output without its square, 1 - a', lambda s, v: 1 - s.A,
      'the slope of tanh is `1 - a*a`'),
     ('the function for its slope', lambda s, v: s.A, "`f'(Z)`, and not `f(Z)`"),
+    ('the function at a for its slope', _at_its_output,
+     "`f'(Z)`, and not `f(A)`: perhaps a `deriv=True` is missing"),
+    ('the function for its slope where z < 0', _itself_below_0,
+     'below 0 the slope of leaky relu is alpha, and that of elu is `a + alpha`'),
+    ('the formula in a, fed a - y', _fed_a_difference,
+     '`A -= Y` changes `A` itself, whose slope comes next: `A - Y` makes a new array'),
     ('the sign of the slope', lambda s, v: -v, 'no minus here'),
     ('the slope without its sign', lambda s, v: np.abs(v),
      'where the function falls, its slope is negative'),
-    ('a >= 0 for a > 0', lambda s, v: (s.A >= 0).astype(v.dtype),
+    ('a >= 0 for a > 0', _of_relu(lambda s: s.A >= 0),
      'an output of relu is never below 0: ask `a > 0`'),
     ('the net input of the layer before', _neighbour(-1), 'each layer has a `Z` of its own'),
     ('the net input of the layer after', _neighbour(1), 'each layer has a `Z` of its own'),
-    ('what was carried put through relu, not masked', lambda s, v: (s.dA > 0).astype(v.dtype),
+    ('what was carried put through relu, not masked', _of_relu(lambda s: s.dA > 0),
      "`dA * (Z > 0)`: the net input decides, and not `dA`"),
     ('the net input of the last row', lambda s, v: np.broadcast_to(v[-1:], v.shape),
      'keep the net input of every row'),
@@ -336,8 +427,8 @@ OF_SLOPE += _family('slope', [(f'{side} slope at a kink', _kink(choose),
                                'a convention: any slope between the two will do')
     for side, choose in [('the left', lambda l, r: l), ('the right', lambda l, r: r),
                          ('the mean', lambda l, r: (l + r)/2)]], harmless=True)
-OF_SLOPE += _family('slope', map(_slope_of, [sigmoid, tanh, relu, leaky_relu(0.01), softplus]))
-OF_SLOPE += _family('slope', map(_formula_of, [sigmoid, tanh, softplus]))
+OF_SLOPE += map(_slope_of, [sigmoid, tanh, relu, leaky_relu(0.01), softplus])
+OF_SLOPE += map(_formula_of, [sigmoid, tanh, softplus])
 
 def _updated(s, v):
     "What updated weights carry back; the learning rate is the one that suits the layer before"
@@ -345,7 +436,9 @@ def _updated(s, v):
         delta = dA*s.net[s.i-1].transfer.df(s.trace.Z[s.i-1])
         return np.r_[(s.trace.A[s.i-1].T @ delta).ravel(), delta.sum(0)]
     def lr():
-        plain, less, came = below(v), below(s.delta @ s.dW.T), parameters([s.theirs[s.i-1]])
+        sure = _sureness(s, (s.i-1, 'W'), (s.i-1, 'b'))
+        plain, less, came = [sure*a for a in (below(v), below(s.delta @ s.dW.T),
+                                              parameters([s.theirs[s.i-1]]))]
         parallel = (1 - 1e-9)*np.linalg.norm(plain)*np.linalg.norm(less)
         return None if abs(plain @ less) >= parallel else float((plain - came) @ less/(less @ less))
     rate = _fit(s, 'lr', lr) if s.i else None
@@ -353,6 +446,15 @@ def _updated(s, v):
 
 def _not_transposed(s, v):
     if s.W.shape == s.W.T.shape: return s.delta @ s.W
+
+def _beside_biases(first): # [b, W] without its last row, or [W, b] without its first
+    def wrong(s, v):
+        if len(s.W) > 1: return s.delta @ (np.vstack([s.b, s.W[:-1]] if first else [s.W[1:], s.b])).T
+    return wrong
+
+def _shares(s, v): # w/sum(w)
+    total = s.W.sum(0)
+    if total.all(): return s.delta @ (s.W/total).T
 
 def _weights_of(step):
     def wrong(s, v):
@@ -395,6 +497,13 @@ OF_CARRY = _family('carry', [
      lambda s, v: s.delta @ s.W.reshape(s.W.T.shape), '`.T` turns, `reshape` does not'),
     ('the weights of the layer before', _weights_of(-1), 'each layer has its own `W`'),
     ('the weights of the layer after', _weights_of(1), 'each layer has its own `W`'),
+    ('the weights beside their biases, off by one', _beside_biases(True),
+     'the biases come first: leave out their column, `[:, 1:]`, and not the last'),
+    ('the weights before their biases, off by one', _beside_biases(False),
+     'the biases come last: leave out their column, `[:, :-1]`, and not the first'),
+    ('the weights as shares of their sum', _shares, 'carry `W` itself'),
+    ('the biases of the layer before added', lambda s, v: v + s.net[s.i-1].b if s.i else None,
+     'a bias has no part in what is carried'),
     ('the sign of what is carried', lambda s, v: -v, 'no minus here'),
     ('twice what is carried', lambda s, v: 2*v, _ALIKE),
     ('half of what is carried', lambda s, v: v/2, _ALIKE),
@@ -420,6 +529,14 @@ def _fed(array): # the gradient of W with another array for the layer's input, w
         return np.broadcast_to(x, s.A_in.shape).T @ s.delta
     return wrong
 
+def _cut_off(s, v): # None where that leaves nothing: `no gradient` says so
+    return np.trunc(v) if np.trunc(v).any() else None
+
+def _decay_of_one(s, v):
+    "The decay of this layer's W alone, which the loss has not"
+    c = None if any(s.decay) else _fit(s, 'decay', lambda: _decay(_itself)(s, v))
+    return v + c*s.p if c else None
+
 _ADD, _INPUT = 'add the rows up', '`A_in` is what the layer was fed'
 _OF_BOTH = [
     ('no gradient', lambda s, v: np.zeros_like(v)),
@@ -431,6 +548,9 @@ _OF_BOTH = [
     ('the first row only', _with(lambda s: _only(FIRST, s.delta)), _ADD),
     ('the last row only', _with(lambda s: _only(LAST, s.delta)), _ADD),
     ('the last neuron only', lambda s, v: _only(LAST_COLUMN, v), 'every neuron has its own'),
+    ('the parameter for its gradient', lambda s, v: s.p, 'hand over the gradient'),
+    ('cut off to whole numbers', _cut_off,
+     'an array of integers cuts off what it is given: make it one of floats, `np.zeros(...)`'),
     ('dA for delta', _with(lambda s: s.dA), f"`{RULES['slope']}`"),
     ('the delta of the layer after', _with(lambda s: s.delta_after), 'each layer has its own')]
 
@@ -457,8 +577,12 @@ OF_W = _family('W', _OF_BOTH, ', in W') + _family('W', [
      _fed(lambda s: s.trace.Z[s.i-1] if s.i else None), 'the layer was fed `f(Z)`, not `Z`'),
     ('the target for the input', _fed(lambda s: s.Y), _INPUT),
     ('ones for the input', _fed(lambda s: np.ones((s.n, 1))), _INPUT),
-    ('the input of the last row', _fed(lambda s: s.A_in[-1:]), 'keep the input of every row')],
+    ('the input of the last row', _fed(lambda s: s.A_in[-1:]), 'keep the input of every row'),
+    ('the decay forgotten', lambda s, v: v - s.rate*s.p if s.rate else None,
+     'the loss has it on the weights of this layer too')],
     ', in W')
+OF_W += _family('W', [('weight decay in the gradient alone', _decay_of_one,
+                       'the loss has no decay of this layer')], ', in W', fits='decay')
 OF_W += _family('W', [('c times what it should be, in W', _scaled,
                        'one factor in the line that computes it')], fits='c, in W')
 OF_B = _family('b', _OF_BOTH, ', in b') + _family('b', [
@@ -471,6 +595,10 @@ OF_B = _family('b', _OF_BOTH, ', in b') + _family('b', [
      '`delta.sum(0)`: a bias is fed 1, not the input'),
     ('the means of dW over the inputs', lambda s, v: s.dW.mean(0),
      '`delta.sum(0)`: a bias is fed 1, not the input'),
+    ('the gradient of the last weights', lambda s, v: s.dW[-1],
+     '`delta.sum(0)`: a bias is fed 1, not the last input'),
+    ('the gradient of the first weights', lambda s, v: s.dW[0],
+     '`delta.sum(0)`: a bias is fed 1, not the first input'),
     ('summed over everything', lambda s, v: np.full_like(v, v.sum()),
      '`sum(0)` adds rows, and keeps neurons apart'),
     ('summed over the wrong axis', lambda s, v: s.delta.sum(1),   # dropped where it does not fit
@@ -497,11 +625,16 @@ def _restated(c): # the gradient with `c` times the stated decay in it
     return lambda s, v: v + (c(s.n) - 1)*s.rate*s.p if s.rate else None
 
 def _fit_to(s, there):
-    theirs = parameters(s.theirs)
+    sure = _sureness(s, *((i, name) for i in range(len(s.net)) for name in 'Wb'))
     right = parameters(grads_under((), replace(s, theirs=None, fitted={})))
-    return float((theirs - right) @ there/(there @ there)) if there.any() else None
+    gap, there = sure*(parameters(s.theirs) - right), sure*there
+    return float(gap @ there/(there @ there)) if there.any() else None
 
-def _momentum(s, v): return s.before and _fit_to(s, parameters(s.before))
+def _momentum(s, v): # None for 1: that is no momentum, but `_uncleared`
+    m = s.before and _fit_to(s, parameters(s.before))
+    return m if m and abs(m - 1) > 5e-4 else None
+
+def _uncleared(s, v): return s.before and v + _then(s)
 
 def _averaged(s, v): # v = m*before + (1 - m)*now
     return s.before and _fit_to(s, parameters(s.before) - parameters(
@@ -510,6 +643,11 @@ def _averaged(s, v): # v = m*before + (1 - m)*now
 def _then(s): return getattr(s.before[s.i], s.name)
 
 def _largest(size): return lambda s, v: max(size(p) for g in s.theirs for p in (g.W, g.b))
+
+def _updated_itself():
+    "The parameters after a step: they minus the learning rate times the gradient"
+    def rate(s, v): return float(((s.p - _given(s))*v).sum()/(v*v).sum()) if v.any() else None
+    return rate, lambda s, v, lr: s.p - lr*v
 
 def _mirrored(s, v):
     other = Step(s.net, s.trace, s.Y, s.loss, weights=s.weights, decay=s.decay)
@@ -529,6 +667,9 @@ def _one_array(s, v): # what `[array]*L` gives, where all have one shape
     other = Step(s.net, s.trace, s.Y, s.loss, weights=s.weights, decay=s.decay)
     return sum(a for _, name, a in walk((), other) if name == s.name)
 
+def _stops_early(s, v):
+    if len(s.net) > 1: return v*(s.i > 0)
+
 def _itself(p): return p
 def _unstated(guess): return lambda s, v: None if any(s.decay) else guess(s, v)
 def _stated(guess): return lambda s, v: guess(s, v) if any(s.decay) else None
@@ -545,7 +686,7 @@ _STATED = 'add `decay*W`, the slope of decay/2 times the sum of squares'
 _BEFORE_CLIPPING = 'check the gradient before it is clipped'
 OF_ALL = [
     _fitting('accumulated, never cleared', 'k', _whole, lambda s, v, k: k*v,
-             'set the gradients to 0 before each backward pass'),
+             'set the gradients to 0 before each backward pass', where=_AT_ENDS),
     _fitting('clipped entry by entry', 'bound', _largest(lambda p: np.abs(p).max()),
              lambda s, v, c: np.clip(v, -c, c), _BEFORE_CLIPPING),
     _fitting('clipped array by array', 'norm', _largest(np.linalg.norm),
@@ -573,6 +714,14 @@ OF_ALL = [
                      ('the decay on the weights alone', _off_biases, 'the loss has it on `b` too'),
                      ('the layers in reverse order', _mirrored,
                       '`grads[::-1]`: the input side comes first')]),
+    _fitting('the updated parameters for the gradients', 'lr', *_updated_itself(),
+             'hand over the gradients, and not what they change'),
+    *_family('all', [("the earlier step's gradient still in it, never cleared", _uncleared,
+                      'set the gradients to 0 before each backward pass, as `zero_grad` does')],
+             needs='earlier'),
+    *_family('all', [('a loop that stops before layer 0', _stops_early,
+                      'let the loop come to layer 0: `range(L - 1, -1, -1)`')],
+             where=(f"`{RULES['W']}` and `{RULES['b']}` in layer 0",)),
     *[_fitting(name, fits, guess, give, 'hand over the gradient, before momentum takes it',
                needs='earlier')
       for name, fits, guess, give in [
@@ -580,7 +729,8 @@ OF_ALL = [
           ('a running mean for the gradient', 'share', _averaged,
            lambda s, v, m: m*_then(s) + (1 - m)*v)]],
     _fitting('one factor on everything', 'factor', _ratio, lambda s, v, c: c*v,
-             'a learning rate, momentum, or clipping by the norm of the whole')]
+             'a sum for a mean, a 2, a learning rate, momentum, or clipping by the norm of the whole: '
+             'see what multiplies', where=_AT_ENDS)]
 
 STALE = [Mistake(f'a stale {what}', rule, wrong,
                  'run `forward` again, with these weights on these rows', needs='earlier')
@@ -634,6 +784,7 @@ class Cause:
     "Mistakes under which our own backward pass gives their numbers"
     mistakes:tuple # pairs of a `Mistake` and the layers that make it
     fitted:dict # numbers taken from the gradients: lr, k, bound, ...
+    unsure:bool=False # whether it speaks of what the network has not, or tells of too few numbers
     @property
     def name(self): return ' and '.join(m.name for m, _ in self.mistakes)
     def __repr__(self): return ' and '.join(_told(m, at, self.fitted) for m, at in self.mistakes)
@@ -684,10 +835,17 @@ class _Case:
 def _compared(arrays, s):
     "What a pass computes, summed over what the network says is one number"
     if s.said is None or is_free(s.said): return arrays
+    if not any(q.tied for q in s.said):
+        return ((i, name, _as_said(s.said[i], name, a)) for i, name, a in arrays)
     made = [*arrays]
     found = {(i, name): a for i, name, a in made}
     held = _by_key(constrain(s.said, [Grad(found[i, 'W'], found[i, 'b']) for i in range(len(s.net))]))
     return [(i, name, held.get((i, name), a)) for i, name, a in made]
+
+def _as_said(layer, name, a):
+    "0 for what is absent or frozen, the sum for what neurons share"
+    if name in layer.frozen or name == 'b' and layer.biases == 'absent': return np.zeros_like(a)
+    return np.full_like(a, a.sum()) if name == 'b' and layer.biases == 'layer' else a
 
 def _by_key(grads): return {(i, name): getattr(g, name) for i, g in enumerate(grads) for name in 'Wb'}
 
@@ -721,7 +879,10 @@ def _explain(case, n_layers, depth, causes=(), fitted=None, thin=None, last=(Non
     gap, ours = (thin or case).gap_and_value(causes, fitted)
     if gap is None and thin:   # now with all the numbers
         yield from _explain(case, n_layers, 0, causes)
-    elif gap is None and causes and not _vacuous(case, causes, fitted): yield Cause(causes, fitted)
+    elif gap is None and causes and not _vacuous(case, causes, fitted):
+        many = len(CATALOGUE)   # a single mistake of so many is told with caution, a pair is not
+        if len(causes) < 2 or not _is_pattern(case.step({}), causes, many**3):
+            yield Cause(causes, fitted, _is_unsure(case.step({}), causes))
     elif gap and depth and not (gap == last[0] and np.array_equal(ours, last[1])):
         for m, layers in _suspects_at(gap, case.step({})):
             if gap != last[0] or _in_order(causes[-1][0], m):
@@ -739,16 +900,38 @@ def _vacuous(case, causes, fitted):
         made = _compared(walk(causes, case.step(dict(fitted))), case.step({}))
         return {(i, name): a for i, name, a in made if (i, name) in case.came and name in 'Wb'}
     whole = under(causes)
-    return any(_explained(m, at, whole, under([c for c in causes if c[0] is not m]), case)
+    others = {m: [c for c in causes if c[0] is not m] for m, _ in causes}
+    return any(_explained(m, at, whole, under(others[m]), case, others[m])
                <= case.margin() for m, at in causes if m.fits and m.fits not in case.known)
 
-def _explained(m, at, whole, without, case):
+def _loss_slope(s, causes): return next(a for *_, a in walk(causes, _anew(s, {})))   # under these mistakes
+
+def _distinct_slopes(s, causes):
+    "How many different rows the loss's slope has under these mistakes, of those that go on"
+    (*_, dA), (*_, delta) = [made for made, _ in zip(walk(causes, _anew(s, {})), 'ab')]
+    return len(np.unique(dA[delta.any(1)], axis=0))
+
+def _is_pattern(s, causes, tried):
+    "Whether the loss's slope is -c, 0 and c alone, and such slopes are fewer than what was tried"
+    if not any(m.rule == 'loss' for m, _ in causes): return False
+    dA = np.abs(s.n*_loss_slope(s, causes))
+    c = dA.max()
+    alike = np.abs(c - np.round(c)) < 1e-9 and np.isin(dA, [0, c]).all()
+    return bool(alike) and 3.**dA.size < tried
+
+def _is_unsure(s, causes):
+    "Whether a mistake speaks of what the network has not, or of a slope that many would have"
+    return (any(m.about and not m.about(s) for m, _ in causes)
+            or _is_pattern(s, causes, len(CATALOGUE)))
+
+def _explained(m, at, whole, without, case, others):
     "How many numbers that do not follow from each other a fitted number accounts for"
     changed = [np.abs(whole[k] - without[k]) > case.room(*k, whole[k]) for k in whole]
     if m.fits == 'norm': return sum(c.any() for c in changed)   # one norm for each array
     count, s = sum(c.sum() for c in changed), case.step({})
     if m.rule in 'Wb' or m.fits in _FREELY: return count
     slopes = len(np.unique(s.trace.A[0], axis=0))   # as many as distinct rows, at each neuron
+    if others: slopes = min(slopes, _distinct_slopes(s, others))
     return min(count, slopes*(len(s.net[max(at)].W) if m.rule == 'carry' else s.Y.shape[1]))
 
 _FREELY = ('bound', 'decay', 'penalty', 'more')   # not what one wrong slope would do as well
@@ -770,6 +953,10 @@ def _prefer(causes):
     "Without a free factor where that is possible; for the same mistakes, the fewest layers"
     def free(c): return any(m.fits in ('factor', 'more') or m.fits.startswith('c,') for m, _ in c.mistakes)
     plain = [c for c in causes if not free(c)] or causes
+    plain = [c for c in plain if not c.unsure] or plain
+    names = {c.name for c in plain}   # what all arrays have is not said of W besides
+    plain = [c for c in plain if c.name.removesuffix(', in W') in {c.name} or
+             c.name.removesuffix(', in W') not in names]
     first = {}
     for c in plain: first.setdefault(frozenset(m.name for m, _ in c.mistakes), c)
     return list(first.values())
@@ -799,10 +986,10 @@ def _thinned(case, most=48):
     def of(grads): return grads and [Grad(cut(grads[0].W), grads[0].b), *grads[1:]]
     trace = Trace(whole.trace.Z, [whole.trace.A[0][:, some], *whole.trace.A[1:]])
     net, said = [[replace(q[0], W=q[0].W[some]), *q[1:]] for q in (whole.net, whole.said)]
-    base = replace(whole, net=net, said=said, trace=trace, theirs=of(whole.theirs),
-                   before=of(whole.before))
-    def step(fitted): return replace(base, fitted=fitted)
     def thin(arrays): return {k: cut(a) if k == (0, 'W') else a for k, a in arrays.items()}
+    base = replace(whole, net=net, said=said, trace=trace, theirs=of(whole.theirs),
+                   before=of(whole.before), printed=thin(whole.printed))
+    def step(fitted): return _anew(base, fitted)
     return replace(case, step=step, came=thin(case.came), bounds=thin(case.bounds),
                    printed=thin(case.printed))
 
@@ -846,8 +1033,11 @@ def _upheld(reading, s):
         return i not in _tied(s) or _has_sums(theirs, s)
     def asked(i, name): return name not in s.said[i].frozen and (
         name == 'W' or s.said[i].biases != 'absent')
-    came = {key: a if own(*key) else held[key] for key, a in theirs.items() if asked(*key)}
-    return replace(reading, came=came, unsummed=[i for i in reading.unsummed if asked(i, 'b')])
+    sums = _by_key(constrain(s.said, _theirs(s.net, reading.printed) or s.net))   # digits add up too
+    came, printed = [{key: a if own(*key) else made[key] for key, a in given.items() if asked(*key)}
+                     for given, made in ((theirs, held), (reading.printed, sums))]
+    return replace(reading, came=came, printed=printed,
+                   unsummed=[i for i in reading.unsummed if asked(i, 'b')])
 
 def _has_sums(theirs, s):
     "Whether shared weights came with one gradient, or with the same in each place"
@@ -903,7 +1093,7 @@ def _mend(net, trace, loss, Y, rng):
     def off(v, h): # NaN, where a step leaves what the loss is made for, shows nothing
         gap = (loss(A + h*v, Y) - loss(A - h*v, Y))/(2*h) - (slope*v).sum()
         return abs(gap) > 1e-5*(1 + np.abs(slope).sum()) + 1e-14*size/h
-    steps = max(1, np.abs(A).max())*np.array([1e-6, 1e-8])
+    steps = max(1, np.abs(A).max())*np.array([1e-6, 1e-8, 1e-10])
     for v in rng.normal(size=(3, *Y.shape)):
         if not all(off(v, h) for h in steps): continue
         def slope_f(A, Y): return numeric_grad(lambda a: loss.f(a, Y).sum(), A)
@@ -1036,14 +1226,15 @@ def _by_gradients(s, X, came, printed, rng):
     exact, single = [{(i, k): a for i, k, a in _compared(((*key, a) for key, a in bounds.items()), s)}
                      for bounds in (_rounding(replace(s), np.finfo(t).eps, kinks=t == 'f4')
                                     for t in ('f8', 'f4'))]
-    case = _Case(lambda fitted: replace(s, fitted=fitted), came, exact, EXACT, s.fitted, printed)
+    with_digits = replace(s, printed=printed)
+    case = _Case(lambda fitted: _anew(with_digits, fitted), came, exact, EXACT, s.fitted, printed)
     how, causes, case = _judge(case, single, right, s, X)
     wrong = [k for k in right if not how and not case.agrees(*k, right[k])]
     place, n, tied = _place(*_untied(wrong, right, s)), len(s.net), _tied(s)
     if wrong and not causes: place = place[0], (*place[1], 'all')
     lines = [_line(place[0], rule, n) for rule in place[1]] if wrong else []
     if place and 'W' in place[1] and place[0] in tied: lines += [_line(j, 'W', n) for j in tied - {place[0]}]
-    if causes: lines = [*dict.fromkeys(_first_line(c, n) for c in causes)]
+    if causes: lines = _first_lines(causes, n)
     telling = _tell_apart(causes, s, rng) if len(causes) > 1 else None
     return _Finding(how, wrong, place, causes, lines, _say(causes, telling, came), telling,
                     s, came)
@@ -1072,7 +1263,7 @@ def _each_node(s, came):
     "Each rule is tried on what its successor handed it"
     single, n = is_float32(came), len(s.net)
     bounds = _rounding(replace(s), np.finfo('f4' if single else 'f8').eps, kinks=single)
-    case = _Case(lambda fitted: replace(s, fitted=fitted), came, bounds,
+    case = _Case(lambda fitted: _anew(s, fitted), came, bounds,
                  FLOAT32 if single else EXACT, s.fitted)
     ours = {(i, name): a for i, name, a in walk((), replace(s)) if (i, name) in came}
     found = {key: _prefer(list(_names_of(case, key, a, n)))
@@ -1083,7 +1274,7 @@ def _each_node(s, came):
     if wrong and wrong[0][1] in 'Wb' and not found[wrong[0]]: place = place[0], (*place[1], 'all')
     lines = [_line(place[0], rule, n) for rule in place[1]] if wrong else []
     if wrong and found[wrong[0]]:
-        lines = [*dict.fromkeys(_first_line(c, n) for c in found[wrong[0]])]
+        lines = _first_lines(found[wrong[0]], n)
     causes = {repr(c): c for causes in found.values() for c in causes}
     return _Finding('' if wrong else 'node by node', wrong, place, [*causes.values()], lines,
                     [_say_node(*key, causes, n) for key, causes in found.items()], None, s, came)
@@ -1102,10 +1293,23 @@ def _node_place(wrong, came):
         rules = ('slope',) if {(i, 'W'), (i, 'b')} <= {*wrong} else (*rules, 'slope')
     return i, rules + ('before',)*('slope' in rules and (i, 'dA') not in came)
 
+def _lines_before(key, given, n_layers):
+    "(rule, layer) of each line between a node and what was given last before it"
+    i, name = key
+    if name in 'Wb': yield from [(name, i), ('all', i)]
+    for j in range(i, n_layers):
+        if (j, name) != (i, 'dA'):
+            if (j, 'delta') in given and key != (j, 'delta'): return
+            yield 'slope', j
+            if (j, 'dA') in given: return
+        yield ('loss', j) if j == n_layers - 1 else ('carry', j + 1)
+
 def _names_of(case, key, ours, n_layers):
     "The mistakes that give what came at one node, each node before it being as it came"
+    lines = {*_lines_before(key, case.step({}).given, n_layers)}
     for m in CATALOGUE:
         for j in range(key[0], n_layers):
+            if (m.rule, j) not in lines: continue
             layers = tuple(range(n_layers)) if m.rule == 'all' else (j,)
             fitted = dict(case.known)
             there = next(a for *k, a in walk([(m, layers)], case.step(fitted)) if (*k,) == key)
@@ -1153,7 +1357,7 @@ def _check_loss(loss):
     name = next((k for k, words in _BY_NAME.items() if word in (k, *words)), None)
     half = ' (half the square, summed over outputs; for their mean say weights=2/K)'
     hint = f', here {name}{half if name == "squared_error" else ""}' if name else ''
-    raise TypeError(f'loss is {loss!r}: give a Loss, an object of backprop_book.loss such as '
+    raise TypeError(f'loss is {shown(loss)}: give a Loss, an object of backprop_book.loss such as '
                     f'squared_error, logistic_loss or softmax_cross_entropy{hint}')
 
 def _read_weights(weights, loss, Y):
@@ -1221,14 +1425,23 @@ def _add_unsummed(found, n_layers):
     if layers and (not found.place or max(layers) > found.place[0]):
         found.place, found.lines = (max(layers), ('b',)), [_line(max(layers), 'b', n_layers)]
 
+def _copied(s, X, raw, came, rng):
+    "What gradients tell, as they came or, if that explains more, as numbers copied off a page"
+    half = _upheld(replace(raw, printed=shown_digits(raw.came)), s).printed
+    copied = _by_gradients(s, X, came, half, rng) if half else None
+    ours = {(i, name): a for i, name, a in _compared(walk((), replace(s)), s)}
+    coarse = any(relative_error(a, ours[key]) > EXACT for key, a in came.items())
+    if copied and not copied.wrong and coarse: return copied
+    found = _by_gradients(s, X, came, {}, rng)
+    return copied if copied and copied.causes and found.wrong and not found.causes else found
+
 def _examine(s, X, reading, inner, rng):
     "What one reading of what came tells"
+    raw, reading = reading, _upheld(reading, s)
     s = replace(s, theirs=_theirs(s.net, reading.came))
     found = (_by_nodes(s, reading.came, inner) if inner else
+             _copied(s, X, raw, reading.came, rng) if not reading.printed else
              _by_gradients(s, X, reading.came, reading.printed, rng))
-    if found.wrong and not inner and not reading.printed and (half := shown_digits(reading.came)):
-        again = _by_gradients(s, X, reading.came, half, rng)   # as numbers that were copied
-        if not again.wrong or again.causes and not found.causes: found = again
     found.unsummed, found.turned = reading.unsummed, reading.turned
     _add_unsummed(found, len(s.net))
     found.notes += reading.notes
@@ -1311,21 +1524,26 @@ def _table(s, wrong, came, unsummed, how):
     return Table(['array', 'relative error', 'verdict', 'it is'], rows)
 
 def _first_line(cause, n_layers):
-    "The first rule that a cause breaks, going back"
+    "Where the first rule can be that a cause breaks, going back"
     order = ['all', 'loss', 'slope', 'W', 'b', 'carry']
     def turn(made): # when the pass comes to it
         m, at = made
         return -(n_layers if m.rule == 'all' else max(at)), order.index(m.rule)
     m, at = min(cause.mistakes, key=turn)
-    return _line(max(at), m.rule, n_layers)
+    return m.where or (_line(max(at), m.rule, n_layers),)
+
+def _first_lines(causes, n_layers):
+    return [*dict.fromkeys(line for c in causes for line in _first_line(c, n_layers))]
 
 def _say(causes, telling, came):
     "Notes on the causes: each with the line that it breaks and the cure"
     notes = []
     for c in causes:
-        lines = ' and '.join(dict.fromkeys(f'`{RULES[m.rule]}`' for m, _ in c.mistakes))
+        lines = [*dict.fromkeys(' or '.join(m.where) or f'`{RULES[m.rule]}`' for m, _ in c.mistakes)]
+        lines = (', and ' if any(' or ' in line for line in lines) else ' and ').join(lines)
         cures = '; '.join(dict.fromkeys(m.cure for m, _ in c.mistakes))
-        notes.append(f'**{c}**. It breaks {lines}. Cure: {cures}.')
+        told = 'The numbers are those of '*c.unsure + f'**{c}**'
+        notes.append(f'{told}. It breaks {lines}. Cure: {cures}.')
     if len(causes) < 2: return notes
     if not telling: return [*notes, f'These {len(causes)} gave the same numbers on every input '
                             'that was tried: only the code can tell.']
@@ -1365,5 +1583,5 @@ def diagnose(net:list, # the layers, input side first
     inner = {k: a for name, arrays in (('delta', deltas), ('dA', dAs))
              for k, a in read_rows(arrays, name, s.trace.Z, layout).items()}
     came = [Reading({})] if grads is None else readings(s.said, grads, s.n, layout, digits)
-    found = _best([_examine(s, X, _upheld(r, s), inner, rng) for r in came])
+    found = _best([_examine(s, X, r, inner, rng) for r in came])
     return _report(found, _general(s, X, loss, rng))

@@ -13,7 +13,7 @@ from decimal import Decimal
 
 import numpy as np
 
-from ..arguments import listed
+from ..arguments import listed, shown
 from ..check import as_floats
 
 # %% ../../nbs/A3_reading_gradients.ipynb #a3d0c005
@@ -147,7 +147,7 @@ def _fit_b(values, want, n, turned, shared):
     "How the array becomes one number a neuron, or a row for each example"
     (o,), shape = want, values.shape
     if shape in [(o,), (1, o), (o, 1)]: return np.ravel
-    if shared and shape in [(), (1,), (1, 1)]: return lambda a: np.r_[a.ravel(), np.zeros(o - 1)]
+    if shared and shape in [(), (1,), (1, 1)]: return lambda a: np.full(o, a.ravel())
     if shape == ((o, n) if turned else (n, o)): return (lambda a: a.T) if turned else (lambda a: a)
     if o == 1 and shape == (): return np.ravel
 
@@ -273,10 +273,11 @@ def _bordered(grads, net, n, turns, digits):
     return found
 
 def _check_words(layout, digits):
-    if layout not in (None, *LAYOUTS): raise ValueError(
-        f"layout is {layout!r}: give 'rows', for W of shape (n_in, n_out), or 'columns'")
-    if digits is not None and (not isinstance(digits, (int, np.integer)) or digits < 1):
-        raise ValueError(f'digits is {digits!r}: give the number of digits that were printed')
+    said = isinstance(layout, str) and layout in LAYOUTS
+    if layout is not None and not said: raise ValueError(
+        f"layout is {shown(layout)}: give 'rows', for W of shape (n_in, n_out), or 'columns'")
+    if digits is not None and not (isinstance(digits, (int, np.integer)) and 1 <= digits <= 100):
+        raise ValueError(f'digits is {shown(digits)}: give the number of digits that were printed')
 
 def _refuse(flats, grads, net, n, turns, digits):
     "Raise what is wrong with the likeliest reading"

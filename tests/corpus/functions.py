@@ -9,7 +9,7 @@ import numpy as np
 
 from backprop_book.diagnose import diagnose_functions
 from corpus import right
-from corpus.right import _loss_slope, _ways
+from corpus.right import _loss_slope, _slope, _value
 
 
 @dataclass
@@ -219,14 +219,14 @@ def _network(numbers):
             A, Z = [X], []
             for W, b, name in zip(p[::2], p[1::2], names):
                 Z.append(A[-1] @ W + b)
-                A.append(_ways(Z[-1])[name][0])
+                A.append(_value(Z[-1], name))
             return Z, A
         def value(p, d): return _loss_value(loss.name, forward(p, d[0])[1][-1], d[1])
         def grad(p, d):
             Z, A = forward(p, d[0])
             delta, grads = _loss_slope(loss.name, A[-1], d[1])/len(A[-1]), []
-            for W, z, a, name in zip(p[-2::-2], Z[::-1], A[-2::-1], names[::-1]):
-                delta = delta*_ways(z)[name][1]
+            for W, z, a, out, name in zip(p[-2::-2], Z[::-1], A[-2::-1], A[:0:-1], names[::-1]):
+                delta = delta*_slope(z, out, name)
                 grads = [a.T @ delta, delta.sum(0), *grads]
                 delta = delta @ W.T
             return grads
@@ -295,10 +295,10 @@ KINDS = {name: (how, make) for make in [*OTHERS, *NETWORKS] for how in PRECISION
          if (name := f'{how.__name__}, {make.__name__}') not in NOISE}
 
 
-def case(kind, i):
-    "The i-th right gradient of a kind: the first that its generator draws whose numbers are finite"
+def case(kind, i, draw=()):
+    "The i-th right gradient of a kind (in another `draw`): the first that its generator draws whose numbers are finite"
     how, make = KINDS[kind]
-    rng = np.random.default_rng([list(KINDS).index(kind), i])
+    rng = np.random.default_rng([*draw, list(KINDS).index(kind), i])
     while True:
         params, loss, grad = how(_exactly(*make(rng)))
         with np.errstate(all='ignore'):

@@ -40,15 +40,20 @@ class Right:
 def _sig(z): return 1/(1 + np.exp(-z))
 
 
-def _ways(z):
-    "Name -> (value, slope, slope by another way) of each transfer function at `z`, in the dtype of `z`"
-    one = z.dtype.type(1)
-    s, t = _sig(z), np.tanh(z)
-    leak = np.where(z > 0, one, z.dtype.type(0.1))
-    return {'identity': (z, np.ones_like(z), np.ones_like(z)), 'sigmoid': (s, s*(one - s), s - s*s),
-            'tanh': (t, one - t**2, (one - t)*(one + t)), 'softplus': (np.logaddexp(z.dtype.type(0), z), s, s),
-            'relu': (np.where(z > 0, z, one*0), (z > 0).astype(z.dtype), (z > 0).astype(z.dtype)),
-            'leaky_relu(0.1)': (leak*z, leak, leak)}
+def _leak(z): return np.where(z > 0, z.dtype.type(1), z.dtype.type(0.1))
+
+
+WAYS = {   # name -> value, slope, slope by another way, each of z, the value and 1 in the dtype of z
+    'identity': (lambda z: z, lambda z, a, one: np.ones_like(z), lambda z, a, one: np.ones_like(z)),
+    'sigmoid': (_sig, lambda z, s, one: s*(one - s), lambda z, s, one: s - s*s),
+    'tanh': (np.tanh, lambda z, t, one: one - t**2, lambda z, t, one: (one - t)*(one + t)),
+    'softplus': (lambda z: np.logaddexp(z.dtype.type(0), z), lambda z, a, one: _sig(z), lambda z, a, one: _sig(z)),
+    'relu': (lambda z: np.where(z > 0, z, z.dtype.type(0)), *2*[lambda z, a, one: (z > 0).astype(z.dtype)]),
+    'leaky_relu(0.1)': (lambda z: _leak(z)*z, *2*[lambda z, a, one: _leak(z)])}
+
+
+def _value(z, name): return WAYS[name][0](z)
+def _slope(z, a, name, way=1): return WAYS[name][way](z, a, z.dtype.type(1))
 
 
 def _loss_slope(name, A, Y):
@@ -69,7 +74,8 @@ def own_pass(net, X, Y, loss, dtype=float, other_way=False, at_kink=0., by_rows=
         A, slopes, weights = [X], [], [layer.W.astype(dtype) for layer in net]
         for W, layer in zip(weights, net):
             z = A[-1] @ W + layer.b.astype(dtype)
-            a, slope, other = _ways(z)[layer.transfer.name]
+            a = _value(z, layer.transfer.name)
+            slope, other = [_slope(z, a, layer.transfer.name, way) for way in (1, 2)]
             if layer.transfer in KINKED:
                 other = slope = np.where(z == 0, slope + (1 - slope)*z.dtype.type(at_kink), slope)
             A.append(a)
@@ -169,7 +175,7 @@ def tiny_losses(rng):
     "Targets that the outputs meet to 9 digits"
     net, X, Y, loss = network(rng, losses=[squared_error, whole_square])
     A = X
-    for layer in net: A = _ways(A @ layer.W + layer.b)[layer.transfer.name][0]
+    for layer in net: A = _value(A @ layer.W + layer.b, layer.transfer.name)
     return net, X, A*(1 + 1e-9*rng.normal(size=A.shape)), loss
 def large_logits(rng): return network(rng, losses=LOSSES[1:4], scale=100.)
 def dead_units(rng):
@@ -292,10 +298,10 @@ KINDS = {f'{how.__name__}, {what.__name__}': (how, what) for how in (in_float64,
          for what in NUMBERS} | {form.__name__: (form,) for form in FORMS}
 
 
-def case(kind, i):
-    "The i-th right gradient of a kind: the first that its generator draws whose numbers are finite"
+def case(kind, i, draw=()):
+    "The i-th right gradient of a kind (in another `draw`): the first that its generator draws whose numbers are finite"
     how, *what = KINDS[kind]
-    rng = np.random.default_rng([list(KINDS).index(kind), i])
+    rng = np.random.default_rng([*draw, list(KINDS).index(kind), i])
     while True:
         drawn = how(rng, *what)
         if kind in FORM_NAMES or all(np.isfinite(g).all() for pair in drawn.grads for g in pair): return drawn
