@@ -23,6 +23,7 @@ settings.register_profile('book', deadline=None, derandomize=True, suppress_heal
 settings.load_profile('book')
 
 TEST_ALL = bool(os.environ.get('TEST_ALL'))  # set by `make test-all`: nothing is sampled, nothing slow left out
+SOON = 8  # seconds of CPU: what is refused takes at most 2 on an idle machine; what has no limit takes minutes
 LEFT_OUT = set()  # what this run left out, in words
 ALREADY = set()  # what it left out since it has run
 

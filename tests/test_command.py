@@ -11,7 +11,7 @@ import time
 import tomllib
 
 import pytest
-from conftest import sampled
+from conftest import SOON, sampled
 from hostile_command import commands
 
 import backprop_book.__main__ as command
@@ -529,14 +529,14 @@ def test_what_is_too_much_is_refused_soon_and_in_words(run, tmp_path, content, s
     (tmp_path/name).write_bytes(content)
     start = time.process_time()
     err = refused(run, 'explain', name)
-    assert err.startswith(name) and said in err and time.process_time() - start < 2
+    assert err.startswith(name) and said in err and time.process_time() - start < SOON
 
 
 def test_numbers_of_options_that_are_too_much(run):
     for number in ('1e999999999', '9'*400, '1/0', 'nan', 'inf', '9'*5000, '1e-999999999/7'):
         start = time.process_time()
         assert 'is no number that can be read' in refused(run, 'explain', '--inputs', number, *ONE)
-        assert time.process_time() - start < 2
+        assert time.process_time() - start < SOON
     assert 'no whole number of at most 18 digits' in refused(run, 'explain', 'net.toml', '--updates', '9'*5000)
 
 
@@ -732,7 +732,7 @@ def test_answers_that_are_odd(run, tmp_path, value):
     start = time.process_time()
     status, out, err = run('mark', 'a.toml')
     assert (status, bool(out), err.count('\n')) in [(0, True, 0), (2, False, 1)] and 'the book is wrong' not in err
-    assert time.process_time() - start < 2
+    assert time.process_time() - start < SOON
 
 
 # The rest
@@ -755,7 +755,7 @@ def test_hostile_command_lines(run, tmp_path, number):
     start = time.process_time()
     status, out, err = run(*args)
     after = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    assert time.process_time() - start < 2 and 'the book is wrong' not in err
+    assert time.process_time() - start < SOON and 'the book is wrong' not in err
     assert not any(name.endswith('.part') for name in after)
     if status: assert (status, out, err.count('\n')) == (2, '', 1) and after == before
     else: assert all(line.startswith('backprop_book: a remark: ') for line in err.splitlines())

@@ -1,7 +1,6 @@
 """The doctor's second door: gradients of any code, held against a loss of which nothing is known."""
 import math
 import re
-import time
 from collections import Counter
 from itertools import count, islice
 
@@ -570,11 +569,9 @@ def test_a_large_network_takes_few_calls(dtype):
         e = (d @ V.T)*(H > 0)
         return [X.T @ e, e.sum(0), H.T @ d, d.sum(0)]
     def unnamed(p): return [g + .3*np.abs(g).max()*np.random.default_rng(0).normal(size=g.shape) for g in grad(p)]
-    start = time.process_time()
     right, wrong = [diagnose_functions(loss, f, P) for f in (grad, unnamed)]
     assert right.right and not wrong.right and not wrong.causes
     assert calls['loss'] < 14000, calls   # 2,500; float32 12,000
-    assert time.process_time() - start < 10   # seconds; at most 5 each, and 1.5 were measured
 
 
 def tiny(seed, f, slope, dtype=float, scale=1.):
