@@ -15,7 +15,8 @@ from backprop_book.network import Grad, Layer, forward, loss_and_grads, paramete
 from backprop_book.transfer import identity, leaky_relu, relu, sigmoid, softplus, tanh
 
 KINKED = [relu, leaky_relu(0.1), TRANSFERS[-1]]
-LINES = dict(loss='loss.df', slope="f'(Z)", W='A_in.T', b='delta.sum', carry='W.T', all='return grads')  # what `.first` shows
+# what `.first` shows
+LINES = dict(loss='loss.df', slope="f'(Z)", W='A_in.T', b='delta.sum', carry='W.T', all='return grads')
 UNSUMMED = 'not summed over the rows, in b'
 
 
@@ -72,9 +73,11 @@ def readable(report):
 def number(m, net, X, right, rng):
     "A number for a mistake that takes one; None where none makes a difference"
     sizes = [k for k in range(2, len(X)) if len(X) % k]
-    return dict(lr=rng.uniform(0.1, 1), k=int(rng.integers(2, 6)), decay=rng.uniform(0.001, 0.1), penalty=rng.uniform(0.001, 0.1),
+    return dict(lr=rng.uniform(0.1, 1), k=int(rng.integers(2, 6)),
+                decay=rng.uniform(0.001, 0.1), penalty=rng.uniform(0.001, 0.1),
                 factor=rng.uniform(0.1, 0.9), momentum=rng.uniform(0.5, 0.95), share=rng.uniform(0.5, 0.95),
-                bound=np.quantile(np.abs(parameters(right)), 0.6), norm=0.9*sorted(map(np.linalg.norm, arrays(right)))[-2],
+                bound=np.quantile(np.abs(parameters(right)), 0.6),
+                norm=0.9*sorted(map(np.linalg.norm, arrays(right)))[-2],
                 size=int(rng.choice(sizes)) if sizes else None).get(m.fits, rng.uniform(1.1, 1.9))
 
 
@@ -96,12 +99,15 @@ def mistaken(m, layers, net, X, Y, loss, rng):
         deltas = {i: a for i, name, a in walk((), step) if name == 'delta'}
         return [Grad(g.W, deltas[i] if i in layers else g.b) for i, g in enumerate(right)] if len(X) > 1 else None, {}
     if m.fits: step.fitted[m.fits] = number(m, net, X, right, rng)
-    with np.errstate(all='ignore'): theirs = grads_under([(m, layers)], step) if not m.fits or step.fitted[m.fits] else right
+    theirs = right
+    if not m.fits or step.fitted[m.fits]:
+        with np.errstate(all='ignore'): theirs = grads_under([(m, layers)], step)
     finite = all(np.isfinite(a).all() for a in arrays(theirs))
     return None if not finite or same(theirs, right) else theirs, told
 
 
-SQUARE = ('one array', 'keepdims', '* for @', 'of the layer before', 'of the layer after', 'over the neurons', 'not transposed')
+SQUARE = ('one array', 'keepdims', '* for @', 'of the layer before', 'of the layer after', 'over the neurons',
+          'not transposed')
 
 
 def drawn(m, kinds):
@@ -125,13 +131,17 @@ def throughout(m, n_layers):
 def score(m, layers, report, case, told):
     "Whether a report places the mistake by the pattern alone, says the line, and names the mistake"
     net, X, Y, loss, theirs = case
-    alone = [i for i in layers if mistaken(m, (i,), net, X, Y, loss, np.random.default_rng(0))[0] is not None] if len(layers) > 1 else layers
+    def seen_in(i): return mistaken(m, (i,), net, X, Y, loss, np.random.default_rng(0))[0] is not None
+    alone = [i for i in layers if seen_in(i)] if len(layers) > 1 else layers
     i = max(alone or layers)
     place = {'loss': (i, 'before'), 'carry': (i - 1, 'before')}.get(m.rule, (i, m.rule))
-    placed = not report.right and (m.rule == 'all' or bool(report.place) and report.place[0] == place[0] and place[1] in report.place[1])
+    there = bool(report.place) and report.place[0] == place[0] and place[1] in report.place[1]
+    placed = not report.right and (m.rule == 'all' or there)
     first, *others = [[(mm.rule, max(at)) for mm, at in c.mistakes] for c in report.causes] or [[(m.rule, i)]]
-    said = any(r == m.rule and at == i or r == m.rule in ('loss', 'all') for r, at in sum(others, first)) and (
-        (m.rule, i) not in first or LINES[m.rule] in report.first and (m.rule in ('loss', 'all') or f'layer {i}' in report.first))
+    of_no_layer = m.rule in ('loss', 'all')
+    line = LINES[m.rule] in report.first and (of_no_layer or f'layer {i}' in report.first)
+    among = any(rule == m.rule and (at == i or of_no_layer) for rule, at in sum(others, first))
+    said = among and ((m.rule, i) not in first or line)
     named = any([mm.name for mm, _ in c.mistakes] == [m.name] for c in report.causes) and honest(report, *case, told)
     return placed, said, named
 
@@ -153,7 +163,7 @@ def survey(mistakes, places, wanted, seed, **kinds):
 
 
 def assert_good(table, wanted):
-    "The measure: placed and said in 98 % of the cases, named in 95 %; no mistake is met too seldom, or named too seldom"
+    "The measure: placed and said in 98 % of the cases, named in 95 %; no mistake met, or named, too seldom"
     cases, *hits = sum(table.values())
     shown = '\n'.join(f'{name:60}{row}' for name, row in table.items() if row[0] < wanted or (row < row[0]).any())
     shown = f'{cases} cases: placed, said, named {[f"{h/cases:.4f}" for h in hits]}\n{shown}'
@@ -213,12 +223,14 @@ def test_a_transfer_function_that_misstates_its_slope_is_named(transfer):
         i = int(rng.integers(n_layers))
         net[i] = replace(net[i], transfer=misstated(transfer))
         theirs = loss_and_grads(net, X, Y, loss)[1]
-        for report in (readable(diagnose(net, X, Y, loss, theirs)), diagnose(net, X, Y, loss)):   # theirs, or ours: as it states them
+        # theirs, or ours: as it states them
+        for report in (readable(diagnose(net, X, Y, loss, theirs)), diagnose(net, X, Y, loss)):
             assert 'the slope that this transfer function states' in [c.name for c in report.causes], report
             assert not report.right and report.place[0] == i and 'slope' in report.place[1], report
             assert any('certify' in note and f'layer {i}' in note for note in report.notes), report
         sound = [replace(l, transfer=transfer) if k == i else l for k, l in enumerate(net)]
-        for right in (loss_and_grads(sound, X, Y, loss)[1], numeric(sound, X, Y, loss)):   # the slope of its f is the right one
+        # the slope of its f is the right one
+        for right in (loss_and_grads(sound, X, Y, loss)[1], numeric(sound, X, Y, loss)):
             assert diagnose(net, X, Y, loss, right).right
 
 
@@ -234,13 +246,15 @@ def test_a_loss_that_misstates_its_slope_is_named(loss):
 
 
 def test_the_catalogue_is_in_order():
-    names, parts = [m.name for m in CATALOGUE], [getattr(doctor, p) for p in 'OF_LOSS OF_SLOPE OF_CARRY OF_W OF_B OF_ALL STALE'.split()]
+    names = [m.name for m in CATALOGUE]
+    parts = [getattr(doctor, part) for part in 'OF_LOSS OF_SLOPE OF_CARRY OF_W OF_B OF_ALL STALE'.split()]
     assert len(names) == len(set(names)) >= 30
     assert {m for part in parts for m in part} | {m for m in CATALOGUE if m.name == UNSUMMED} == set(CATALOGUE)
     assert all(m.rule in RULES and m.cure and m.name and isinstance(m, Mistake) for m in CATALOGUE)
     assert RULES.keys() == LINES.keys() and all(LINES[rule] in line for rule, line in RULES.items())
-    assert {m.fits for m in CATALOGUE} == {'', 'lr', 'k', 'decay', 'penalty', 'more', 'factor', 'bound', 'norm', 'size', 'momentum', 'share',
-                                            'c, in W', 'c, in b', 'c, carried'}   # `number` has one of each
+    assert {m.fits for m in CATALOGUE} == {   # `number` has one of each
+        '', 'lr', 'k', 'decay', 'penalty', 'more', 'factor', 'bound', 'norm', 'size', 'momentum', 'share',
+        'c, in W', 'c, in b', 'c, carried'}
 
 
 def test_a_pass_without_mistakes_is_backward():
@@ -253,7 +267,7 @@ def test_a_pass_without_mistakes_is_backward():
         assert len(nodes) == 4*len(net) and np.array_equal(nodes[len(net) - 1, 'dA'], loss.df(trace.A[-1], Y))
 
 
-# Wrong gradients that owe nothing to the catalogue: `backward` broken in its text, and code that other people would write.
+# Wrong gradients that owe nothing to the catalogue: `backward` broken in its text, and code that others would write.
 def numeric(net, X, Y, loss, h=1e-5):
     "Difference quotients as one vector"
     return numeric_grad(lambda p: loss(forward(with_parameters(net, p), X).A[-1], Y), parameters(net), h)
@@ -262,25 +276,28 @@ def numeric(net, X, Y, loss, h=1e-5):
 NAMES = {   # what `broken` does -> what the doctor may call it; nothing, where the catalogue has no such mistake
     'slope forgotten': 'the slope forgotten', 'slope taken at the output': 'the slope at a, not at z',
     'sign': 'the sign of the slope', 'sum for product': '',
-    'factor 1/N in W': 'a mean over rows, in W', 'dA for delta in W': 'dA for delta, in W', 'factor 2 in W': 'a factor 2, in W',
-    'last row only': 'the last row only, in W', 'W untrained': 'no gradient, in W', 'mean for sum in b': 'a mean over rows, in b',
+    'factor 1/N in W': 'a mean over rows, in W', 'dA for delta in W': 'dA for delta, in W',
+    'factor 2 in W': 'a factor 2, in W', 'last row only': 'the last row only, in W',
+    'W untrained': 'no gradient, in W', 'mean for sum in b': 'a mean over rows, in b',
     'last row only in b': 'the last row only, in b', 'sum over all in b': 'summed over everything, in b',
     'b untrained': 'no gradient, in b', 'dA for delta in b': 'dA for delta, in b',
-    'slope not carried back': 'the slope not carried back', 'updated weights carried back': 'updated weights carried back',
+    'slope not carried back': 'the slope not carried back',
+    'updated weights carried back': 'updated weights carried back',
     'sign of the weights lost': 'the weights without their sign',
     '(sum of deltas)(sum of weights)': 'the sum of the deltas times the sum of the weights',
     'nothing carried back': 'nothing carried back', 'square W not transposed': 'W not transposed',
     "the layer's output for its input": "the layer's output for its input, in W",
     'inputs not reversed': '', 'net inputs not reversed': '', 'layers not reversed': '',
     'gradients not reversed': 'the layers in reverse order'}
+SLOPE = 'delta = dA * layer.transfer.df(Z)'
 MORE = [
-    ('delta = dA * layer.transfer.df(Z)', 'delta = dA * layer.transfer.df(Z)**2', 'the slope twice'),
-    ('delta = dA * layer.transfer.df(Z)', 'delta = dA * layer.transfer(Z)', 'the function for its slope'),
-    ('delta = dA * layer.transfer.df(Z)', 'delta = dA * (lambda s: s*(1 - s))(1/(1 + np.exp(-Z)))', 'the slope of sigmoid'),
-    ('delta = dA * layer.transfer.df(Z)', 'delta = dA * (Z > 0)', 'the slope of relu'),
-    ('delta = dA * layer.transfer.df(Z)', 'delta = dA * (lambda a: a*(1 - a))(layer.transfer(Z))', "sigmoid's formula in a"),
-    ('delta = dA * layer.transfer.df(Z)', 'delta = dA * (lambda a: 1 - a**2)(layer.transfer(Z))', "tanh's formula in a"),
-    ('delta = dA * layer.transfer.df(Z)', 'delta = dA * layer.transfer.df(Z[-1])', 'the net input of the last row'),
+    (SLOPE, SLOPE + '**2', 'the slope twice'),
+    (SLOPE, 'delta = dA * layer.transfer(Z)', 'the function for its slope'),
+    (SLOPE, 'delta = dA * (lambda s: s*(1 - s))(1/(1 + np.exp(-Z)))', 'the slope of sigmoid'),
+    (SLOPE, 'delta = dA * (Z > 0)', 'the slope of relu'),
+    (SLOPE, 'delta = dA * (lambda a: a*(1 - a))(layer.transfer(Z))', "sigmoid's formula in a"),
+    (SLOPE, 'delta = dA * (lambda a: 1 - a**2)(layer.transfer(Z))', "tanh's formula in a"),
+    (SLOPE, 'delta = dA * layer.transfer.df(Z[-1])', 'the net input of the last row'),
     ('W=A_in.T @ delta', 'W=-A_in.T @ delta', 'the sign, in W'),
     ('W=A_in.T @ delta', 'W=np.outer(A_in.sum(0), delta.sum(0))', 'sum of inputs times sum of deltas, in W'),
     ('W=A_in.T @ delta', 'W=delta.T @ A_in', 'the outer product the wrong way round, in W'),
@@ -295,16 +312,19 @@ MORE = [
     ('dA = delta @ layer.W.T', 'dA = np.outer(delta[:, -1], layer.W[:, -1])', 'only the last successor'),
     ('dA = delta @ layer.W.T', 'dA = delta @ layer.W.T/layer.W.shape[1]', 'a mean over the successors'),
     ('dA = delta @ layer.W.T', 'dA = delta.mean(0) @ layer.W.T + 0*dA', 'deltas averaged over rows, then carried'),
-    ('return grads[::-1]', 'return [Grad(np.clip(g.W, -.1, .1), np.clip(g.b, -.1, .1)) for g in grads[::-1]]', 'clipped entry by entry'),
+    ('return grads[::-1]', 'return [Grad(np.clip(g.W, -.1, .1), np.clip(g.b, -.1, .1)) for g in grads[::-1]]',
+     'clipped entry by entry'),
     ('return grads[::-1]', 'return [Grad(5*g.W, 5*g.b) for g in grads[::-1]]', 'accumulated, never cleared'),
 ]
 BREAKS = [(old, new, NAMES[what]) for old, new, what in BROKEN] + MORE
 
 
-@pytest.mark.parametrize('old, new, name', [pytest.param(*b, id=f'{b[2]}-{k}') for k, b in sampled(enumerate(BREAKS), 6)])
+@pytest.mark.parametrize('old, new, name', [
+    pytest.param(*b, id=f'{b[2]}-{k}') for k, b in sampled(enumerate(BREAKS), 6)])
 def test_a_broken_line_of_backward_is_named(old, new, name):
     backward, rng = broken(old, new), np.random.default_rng(8)
-    for n_layers, transfer in [(2, sigmoid), (2, tanh), (3, softplus)][:3 if name else 2]:   # square: nothing but the numbers tells
+    for n_layers, transfer in [(2, sigmoid), (2, tanh), (3, softplus)][:3 if name else 2]:
+        # square: nothing but the numbers tells
         net = [Layer(rng.normal(0, 0.7, size=(3, 3)), rng.normal(size=3), transfer) for _ in range(n_layers)]
         X, Y, loss = rng.normal(size=(3, 3)), rng.normal(size=(3, 3)), squared_error
         trace = forward(net, X)
@@ -319,7 +339,7 @@ def test_a_broken_line_of_backward_is_named(old, new, name):
 
 
 class Columns:
-    "A network as textbooks for one column vector at a time have it: W (n_out, n_in), b (n_out, 1), sigmoid, ||a - y||^2/2 a row"
+    "A textbook's network, a column vector at a time: W (n_out, n_in), b (n_out, 1), sigmoid, ||a - y||^2/2 a row"
     def __init__(self, widths, rng, slip=''):
         self.W = [rng.normal(size=(o, i)) for i, o in zip(widths, widths[1:])]
         self.b, self.slip = [rng.normal(size=(o, 1)) for o in widths[1:]], slip
@@ -412,7 +432,8 @@ def two_mistakes(rng):
         if None in fitted.values(): continue
         def under(causes): return grads_under(causes, Step(net, trace, Y, loss, fitted=dict(fitted)))
         theirs = under(pair)
-        scaled = all(doctor.relation(p, q).endswith('should be') or np.allclose(p, q) for p, q in zip(arrays(theirs), arrays(right)))
+        scaled = all(doctor.relation(p, q).endswith('should be') or np.allclose(p, q)
+                     for p, q in zip(arrays(theirs), arrays(right)))
         if not scaled and not any(same(theirs, other) for other in (right, under(pair[:1]), under(pair[1:]))):
             return pair, (net, X, Y, loss, theirs)
 
@@ -505,8 +526,10 @@ def plain(way):
     return draw
 
 
-RIGHT = dict(rows=(plain(by_rows), 150), einsum=(plain(by_einsum), 150), saturated=(saturated, 150), single=(in_single, 150),
-             single_for_double=(lambda rng: in_single(rng, 1, float), 100), large_single=(lambda rng: in_single(rng, 5), 50),
+RIGHT = dict(rows=(plain(by_rows), 150), einsum=(plain(by_einsum), 150),
+             saturated=(saturated, 150), single=(in_single, 150),
+             single_for_double=(lambda rng: in_single(rng, 1, float), 100),
+             large_single=(lambda rng: in_single(rng, 5), 50),
              kinks=(on_kinks, 150), quotients=(near_kinks, 100))
 
 
@@ -550,7 +573,8 @@ def perturbed(rng, kind):
         grads = np.concatenate([p.ravel() for p in parts])
     if kind == 'mixture':   # of two mistakes, each in part
         m = [m for m in PLAIN if m.name != UNSUMMED and everywhere(m, len(net))]
-        wrong = [mistaken(m[k], everywhere(m[k], len(net))[-1], net, X, Y, loss, rng)[0] for k in rng.choice(len(m), 2, replace=False)]
+        wrong = [mistaken(m[k], everywhere(m[k], len(net))[-1], net, X, Y, loss, rng)[0]
+                 for k in rng.choice(len(m), 2, replace=False)]
         grads = right + sum(rng.uniform(0.2, 0.8)*(parameters(g) - right) for g in wrong if g is not None)
         grads *= rng.uniform(1 - size, 1 + size, grads.size)
     return net, X, Y, loss, grads
@@ -577,9 +601,10 @@ def test_what_is_ruled_out_gives_other_numbers():
     theirs = grads_under([(doctor.OF_W[0], (0,))], Step(net, forward(net, X), Y, loss))
     report = diagnose(net, X, Y, loss, theirs)
     named = {m.name for c in report.causes for m, _ in c.mistakes}
-    assert named and not named & set(report.ruled_out) and named | set(report.ruled_out) >= {m.name for m in PLAIN if not m.needs}
+    out = set(report.ruled_out)
+    assert named and not named & out and named | out >= {m.name for m in PLAIN if not m.needs}
     for m in PLAIN:
-        for layers in everywhere(m, len(net)) if m.name in report.ruled_out else []:
+        for layers in everywhere(m, len(net)) if m.name in out else []:
             under = mistaken(m, layers, net, X, Y, loss, rng)[0]
             assert under is None or not same(under, theirs), m
 
@@ -592,10 +617,13 @@ def small(transfer=tanh, widths=(3, 4, 2), n=5, seed=17):
 
 
 LAYOUTS = {
-    'records': lambda g: g, 'one vector': parameters, 'pairs': lambda g: [(q.W, q.b) for q in g], 'lists': lambda g: [[q.W, q.b] for q in g],
-    'arrays': arrays, 'tuple': lambda g: tuple(arrays(g)), 'dict': lambda g: {f'p{k}': a for k, a in enumerate(arrays(g))},
+    'records': lambda g: g, 'one vector': parameters,
+    'pairs': lambda g: [(q.W, q.b) for q in g], 'lists': lambda g: [[q.W, q.b] for q in g],
+    'arrays': arrays, 'tuple': lambda g: tuple(arrays(g)),
+    'dict': lambda g: {f'p{k}': a for k, a in enumerate(arrays(g))},
     'transposed': lambda g: [(q.W.T, q.b) for q in g], 'bias rows': lambda g: [(q.W, q.b[None]) for q in g],
-    'bias columns': lambda g: [(q.W.T, q.b[:, None]) for q in g], 'nested lists': lambda g: [a.tolist() for a in arrays(g)]}
+    'bias columns': lambda g: [(q.W.T, q.b[:, None]) for q in g],
+    'nested lists': lambda g: [a.tolist() for a in arrays(g)]}
 
 
 @pytest.mark.parametrize('layout', LAYOUTS)
@@ -607,7 +635,8 @@ def test_every_layout_is_read(widths, layout):
     square = layout in ('transposed', 'bias columns') and all(i == o for i, o in zip(widths, widths[1:]))
     report = readable(diagnose(net, X, Y, loss, LAYOUTS[layout](right)))
     if square:   # no shape says so: it is named, and `honest` holds it against what it was read as
-        assert not report.right and 'the outer product the wrong way round, in W' in [c.name for c in report.causes], report
+        assert not report.right, report
+        assert 'the outer product the wrong way round, in W' in [c.name for c in report.causes], report
         return
     assert report.right and len(report.table.rows) == 2*len(net) and not report.causes, report
     report = readable(diagnose(net, X, Y, loss, LAYOUTS[layout](wrong)))
@@ -656,7 +685,8 @@ def test_gradients_that_fit_nothing_are_refused(spoil, error, said):
     ('deltas', lambda a: [a[0], a[1]*np.nan], r'delta of layer 1\[0, 0\] is nan')])
 def test_intermediates_that_fit_nothing_are_refused(kind, spoil, said):
     net, X, Y, loss = small()
-    with pytest.raises(ValueError, match=said): diagnose(net, X, Y, loss, **{kind: spoil([np.ones((5, 4)), np.ones((5, 2))])})
+    spoiled = spoil([np.ones((5, 4)), np.ones((5, 2))])
+    with pytest.raises(ValueError, match=said): diagnose(net, X, Y, loss, **{kind: spoiled})
 
 
 def test_a_batch_that_does_not_fit_is_refused():
@@ -730,13 +760,19 @@ def test_the_first_wrong_node_is_found(came):
 def test_several_wrong_nodes_are_each_named():
     net, X, Y, loss = small(widths=(3, 4, 3, 2))
     by_name = {m.name: m for m in CATALOGUE}
-    made = [('the sum for the mean', 2), ('a factor 2, in W', 2), ('the slope forgotten', 1), ('only the last successor', 1), ('a mean over rows, in b', 0)]
-    report = readable(diagnose(net, X, Y, loss, **nodes_under([(by_name[name], (i,)) for name, i in made], net, X, Y, loss)))
+    made = [('the sum for the mean', 2), ('a factor 2, in W', 2), ('the slope forgotten', 1),
+            ('only the last successor', 1), ('a mean over rows, in b', 0)]
+    theirs = nodes_under([(by_name[name], (i,)) for name, i in made], net, X, Y, loss)
+    report = readable(diagnose(net, X, Y, loss, **theirs))
     names = [c.name for c in report.causes]
     assert sorted((name for name, _ in made), key=names.index) == [name for name, _ in made], report   # others tie
     assert report.place == (2, ('before',)) and 'loss.df' in report.first
-    assert [row[0] for row in report.table.rows if row[2] == 'wrong'] == ['layer 2, dA', 'layer 2, W', 'layer 1, delta', 'layer 0, dA', 'layer 0, b']
+    wrong = [row[0] for row in report.table.rows if row[2] == 'wrong']
+    assert wrong == ['layer 2, dA', 'layer 2, W', 'layer 1, delta', 'layer 0, dA', 'layer 0, b']
     assert all(m.cure in note for (name, _), note in zip(made, report.notes) for m in [by_name[name]])
+
+
+def in_float32(nodes): return [a.astype('f4') if isinstance(a, np.ndarray) else a for a in nodes]
 
 
 def test_right_nodes_raise_no_alarm_and_unknown_ones_no_guess():
@@ -746,7 +782,7 @@ def test_right_nodes_raise_no_alarm_and_unknown_ones_no_guess():
         theirs = nodes_under((), net, X, Y, loss)
         if rng.integers(2): theirs['deltas'] = [None, *theirs['deltas'][1:]]
         if rng.integers(2): theirs['dAs'] = [rng.normal(size=X.shape), *theirs['dAs']]   # the slope in X stands first
-        if rng.integers(2): theirs = {k: [a.astype('f4') if isinstance(a, np.ndarray) else a for a in v] for k, v in theirs.items() if k != 'grads'}
+        if rng.integers(2): theirs = {k: in_float32(v) for k, v in theirs.items() if k != 'grads'}
         report = readable(diagnose(net, X, Y, loss, **theirs))
         assert report.right and not report.causes, report
         i = int(rng.integers(len(net)))
@@ -792,7 +828,8 @@ def test_a_telling_input_tells_and_only_the_code_tells_the_rest():
                 n = int(rng.integers(2, 9))
                 X2, Y2 = rng.normal(size=(n, len(net[0].W))), targets_for(loss, (n, len(net[-1].b)), rng)
                 # fitted numbers err by rounding: what agreed to 1e-9 here agrees to 1e-6 there
-                assert all(same(under(c, X2, Y2), under(report.causes[0], X2, Y2), 1e-6) for c in report.causes[1:]), report
+                first, *others = [under(c, X2, Y2) for c in report.causes]
+                assert all(same(other, first, 1e-6) for other in others), report
 
 
 # What needs no gradient, what is given besides, and size.
@@ -813,7 +850,8 @@ def test_a_given_learning_rate_finds_what_none_can_be_fitted_to():
         theirs = grads_under([(m, (1,))], Step(net, forward(net, X), Y, loss, fitted={'lr': 0.3}))
         found += m.name in [c.name for c in diagnose(net, X, Y, loss, theirs, lr=0.3).causes]
         fitted = [c.fitted['lr'] for c in diagnose(net, X, Y, loss, theirs).causes if c.name == m.name]
-        assert all(abs(lr - 0.3) < 1e-6 for lr in fitted)   # fitted to numbers that are right to 1e-16, of one another's size
+        # fitted to numbers that are right to 1e-16, of one another's size
+        assert all(abs(lr - 0.3) < 1e-6 for lr in fitted)
     assert found == 4
     assert m.name not in [c.name for c in diagnose(net, X, Y, loss, theirs, lr=0.1).causes]
 
@@ -821,7 +859,8 @@ def test_a_given_learning_rate_finds_what_none_can_be_fitted_to():
 @pytest.mark.parametrize('factor, name', [(3, 'accumulated, never cleared'), (-0.3, 'one factor on everything')])
 def test_a_number_is_fitted_where_there_is_something_to_fit_it_to(factor, name):
     net, X, Y, loss = small(relu, widths=(3, 4, 3))
-    net = [replace(net[0], b=np.full(4, -99.)), replace(net[1], transfer=identity)]   # dead: the last layer's W has slope 0
+    # dead: the last layer's W has slope 0
+    net = [replace(net[0], b=np.full(4, -99.)), replace(net[1], transfer=identity)]
     report = diagnose(net, X, Y, loss, [Grad(factor*g.W, factor*g.b) for g in loss_and_grads(net, X, Y, loss)[1]])
     assert name in [c.name for c in report.causes], report
 
@@ -858,7 +897,9 @@ def test_a_large_network_is_diagnosed():
 def without(*names): return [m for m in CATALOGUE if m.name not in names]
 
 
-def seen(m): return assert_good(survey([m], everywhere, 1, 25, layers=(2, 2), widths=(2, 2), rows=(3, 3), transfers=[tanh, softplus]), 1)
+def seen(m):
+    kinds = dict(layers=(2, 2), widths=(2, 2), rows=(3, 3), transfers=[tanh, softplus])
+    return assert_good(survey([m], everywhere, 1, 25, **kinds), 1)
 
 
 @pytest.mark.parametrize('name', sampled(['the sign', 'the slope at a, not at z', 'nothing carried back',
@@ -891,5 +932,6 @@ def test_a_tolerance_that_is_too_narrow_raises_alarms(monkeypatch):
 
 
 def test_a_doctor_without_conventions_raises_alarms(monkeypatch):
-    for part in ('CATALOGUE', 'OF_SLOPE'): monkeypatch.setattr(doctor, part, [m for m in getattr(doctor, part) if not m.harmless])
+    for part in ('CATALOGUE', 'OF_SLOPE'):
+        monkeypatch.setattr(doctor, part, [m for m in getattr(doctor, part) if not m.harmless])
     assert any(alarms('kinks', 20))
