@@ -200,7 +200,7 @@ def at_kinks(rng, transfer, n_layers):
 
 
 @pytest.mark.parametrize('m', [m for m in CATALOGUE if m.harmless], ids=repr)
-@pytest.mark.parametrize('transfer', KINKED, ids=repr)
+@pytest.mark.parametrize('transfer', sampled(KINKED, 1), ids=repr)
 def test_another_convention_at_a_kink_is_no_mistake(transfer, m):
     rng, differ = np.random.default_rng(4), 0
     for _ in sampled(range(6), 2):
@@ -766,7 +766,7 @@ def test_the_first_wrong_node_is_found(came):
             assert len(report.place[1]) == 1 and LINES[m.rule] in report.first, (m, at, report)
             assert m.name in [c.name for c in report.causes], (m, at, report)
         cases += 1
-    assert cases >= (0.6 if TEST_ALL else 0.4)*len(mistakes)   # the rest had no effect on their network
+    assert cases >= 0.6*len(mistakes)   # the rest had no effect on their network
 
 
 def test_several_wrong_nodes_are_each_named():
