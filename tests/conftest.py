@@ -24,7 +24,7 @@ settings.load_profile('book')
 
 TEST_ALL = bool(os.environ.get('TEST_ALL'))  # set by `make test-all`: nothing is sampled, nothing slow left out
 SOON = 8  # seconds of CPU: what is refused takes at most 2 on an idle machine; what has no limit takes minutes
-LEFT_OUT = set()  # what this run left out, in words
+LEFT_OUT = set()  # what this run left out: (file, how many)
 ALREADY = set()  # what it left out since it has run
 
 
@@ -32,7 +32,7 @@ def sampled(items, k, seed=0):
     "`k` of `items`, always the same, in their order; all of them under `make test-all`"
     items = list(items)
     if TEST_ALL or k >= len(items): return items
-    LEFT_OUT.add(f'{Path(sys._getframe(1).f_code.co_filename).stem}: {k} of {len(items)} were taken, a fixed sample')
+    LEFT_OUT.add((Path(sys._getframe(1).f_code.co_filename).stem, f'{k} of {len(items)}'))
     return [items[i] for i in sorted(np.random.default_rng(seed).choice(len(items), k, replace=False))]
 
 
@@ -51,7 +51,7 @@ def pytest_collection_modifyitems(config, items):
     "Leave to `make test-all` what is slow; leave out the chapters that the site's build has executed as they are now"
     slow = [item for item in items if item.get_closest_marker('slow') and not TEST_ALL]
     counts = Counter(item.path.stem for item in slow)
-    LEFT_OUT.update(f'{file}: {n} slow test{"s" if n > 1 else ""}' for file, n in counts.items())
+    LEFT_OUT.update((file, f'{n} slow test{"s" if n > 1 else ""}') for file, n in counts.items())
     chapters = executed_by_the_build([item for item in items if item.path.suffix == '.ipynb'])
     if chapters: ALREADY.add(f'{len(chapters)} chapters: the build of the site has executed them with this package')
     config.hook.pytest_deselected(items=slow + chapters)
@@ -81,7 +81,16 @@ def pytest_sessionfinish(session):
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node):
     said = getattr(node, 'workeroutput', {})
-    LEFT_OUT.update(said.get('left_out', ())), ALREADY.update(said.get('already', ()))
+    LEFT_OUT.update(map(tuple, said.get('left_out', ()))), ALREADY.update(said.get('already', ()))
+
+
+def left_to_test_all():
+    "A line for each file that took a fixed sample of its cases, or left tests out"
+    for file in sorted({file for file, _ in LEFT_OUT}):
+        what = sorted(n for other, n in LEFT_OUT if other == file)
+        taken, slow = [n for n in what if 'slow' not in n], [n for n in what if 'slow' in n]
+        said = [f'fixed samples were taken, {", ".join(taken)}']*bool(taken) + slow
+        yield f'left to `make test-all`: {file}: {"; ".join(said)}'
 
 
 def pytest_terminal_summary(terminalreporter):
@@ -89,7 +98,7 @@ def pytest_terminal_summary(terminalreporter):
     reasons = [str(report.longrepr) for report in terminalreporter.stats.get('skipped', [])]
     for line in not_checked(reasons): terminalreporter.write_line(line)
     for line in sorted(ALREADY): terminalreporter.write_line(f'not run again: {line}')
-    for line in sorted(LEFT_OUT): terminalreporter.write_line(f'left to `make test-all`: {line}')
+    for line in left_to_test_all(): terminalreporter.write_line(line)
 
 
 FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
