@@ -1396,7 +1396,7 @@ def _read_earlier(earlier, s, X):
     if earlier is None: return None, None
     if isinstance(earlier, Trace): return earlier, None
     if not isinstance(earlier, (list, tuple)) or not all(isinstance(q, Layer) for q in earlier):
-        raise TypeError(f'earlier is {earlier!r:.60}: give the Trace of another forward pass, or '
+        raise TypeError(f'earlier is {shown(earlier)}: give the Trace of another forward pass, or '
                         'the network before the last step')
     if [q.W.shape for q in earlier] != [q.W.shape for q in s.net]: raise ValueError(
         'earlier is a network of other shapes: give the one before the last step')
