@@ -23,7 +23,7 @@ settings.register_profile('book', deadline=None, derandomize=True, suppress_heal
 settings.load_profile('book')
 
 TEST_ALL = bool(os.environ.get('TEST_ALL'))  # set by `make test-all`: nothing is sampled, nothing slow left out
-SOON = 8  # seconds of CPU: what is refused takes at most 2 on an idle machine; what has no limit takes minutes
+SOON = 4  # seconds of CPU: 2 s, and the machine may be busy
 LEFT_OUT = set()  # what this run left out: (file, how many)
 ALREADY = set()  # what it left out since it has run
 

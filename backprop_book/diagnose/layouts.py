@@ -261,7 +261,8 @@ def _first_fit(flats, net, n, turns, digits):
     return []
 
 def _bordered(grads, net, n, turns, digits):
-    if not _is_list(grads) or len(grads) != len(net) or any(_is_record(g) or isinstance(g, dict) for g in grads): return []
+    if not _is_list(grads) or len(grads) != len(net): return []
+    if any(_is_record(g) or isinstance(g, dict) for g in grads): return []
     found = []
     try: borders = [*_unbordered(grads, net)]
     except ValueError: return []
