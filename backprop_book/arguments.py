@@ -8,7 +8,7 @@ from typing import Literal, overload
 import numpy as np
 
 __all__ = ['shown', 'number', 'positive', 'share', 'count', 'flag', 'text', 'one_of', 'function', 'listed', 'keyed',
-           'generator', 'file_path', 'refuse_mask', 'real_array', 'instance', 'float_vector', 'expression', 'letters']
+           'generator', 'file_path', 'refuse_mask', 'real_array', 'instance', 'float_vector', 'expression', 'letters', 'is_own']
 
 MOST = 10**12  # as a count of anything
 
@@ -161,3 +161,9 @@ def letters(values, name, *exprs):
     missing = sorted({str(s) for expr in exprs for s in expr.free_symbols} - {*names})
     if missing: raise ValueError(f'the expression also holds {", ".join(missing)}: name it in {name}')
     return values
+
+
+def is_own(ours:Callable, # a function or class of the book
+           *functions:Callable): # that may be of its module
+    "Whether one of `functions` is a reader's: not of the module of `ours`, or wrapped so that it seems to be"
+    return any(getattr(f, '__module__', None) != ours.__module__ or hasattr(f, '__wrapped__') for f in functions)

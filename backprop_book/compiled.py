@@ -11,8 +11,8 @@ import math
 
 import numpy as np
 
+from .arguments import is_own
 from .loss import Loss
-from .tape import _is_own
 from backprop_book.written_out import (
     _RUN,
     _any_shape,
@@ -58,7 +58,7 @@ def _loss_loops(shape, loss):
 def _update_loop(rule, loss):
     "The guard; and the optimizer, for every parameter"
     lines = _moved(rule, {x: f'{x.upper()}[i]' for x in 'pgmv'})
-    size = 'np.dot(G, G)' + ' + E*E'*_is_own(Loss, loss.f, loss.slope_f)
+    size = 'np.dot(G, G)' + ' + E*E'*is_own(Loss, loss.f, loss.slope_f)
     return [f'if not {size} < limit: raise FloatingPointError', *_count_lines(rule),
             *_loop('i', 'len(P)', lines)]
 

@@ -14,7 +14,7 @@ from functools import lru_cache, partial
 
 import numpy as np
 
-from .arguments import count, float_vector, function, instance, shown
+from .arguments import count, float_vector, function, instance, is_own, shown
 from .arguments import text as as_text
 from backprop_book.descent import (
     _bar,
@@ -259,14 +259,9 @@ def _loader(net, X, Y, loss, sides, g):
         return tape
     return load
 
-def _is_own(ours, *functions):
-    "Whether one is a reader's: not of the module of `ours`, or wrapped so that it seems to be"
-    return any(getattr(f, '__module__', None) != ours.__module__ or hasattr(f, '__wrapped__')
-               for f in functions)
-
 def _moves(net, optimizer, sides, g):
     "For each side, the calls that fill the other with the parameters after a step"
-    book = not _is_own(sgd, optimizer.update)
+    book = not is_own(sgd, optimizer.update)
     if book and optimizer.name.startswith('sgd('):
         lr = -optimizer.update(0., 1., ())[0]    # where it leads from 0, for a slope of 1
         texts = f'new = multiply(g, {lr})', 'new = subtract(p, new)'
@@ -290,7 +285,7 @@ def _limit(dtype):
 
 def _is_watched(loss, Y, limit):
     "Whether a loss may overflow, or be NaN, where its slopes pass"
-    return _is_own(Loss, loss.f, loss.slope_f) or not np.abs(Y).max()**2 < limit
+    return is_own(Loss, loss.f, loss.slope_f) or not np.abs(Y).max()**2 < limit
 
 def _what_is_wrong(batch_loss, g):
     "The checks of `descent.train` before a step: FloatingPointError saying what failed"

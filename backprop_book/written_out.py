@@ -21,7 +21,7 @@ import sympy as sp
 from sympy.printing.precedence import PRECEDENCE
 from sympy.printing.pycode import PythonCodePrinter
 
-from .arguments import count, flag, shown
+from .arguments import count, flag, is_own, shown
 from backprop_book.descent import (
     _bar,
     _batches,
@@ -36,7 +36,6 @@ from .explain import RULES, Names, loss_formulas, rules_of
 from .formula import as_typed
 from .loss import Loss, check_loss, logistic_loss, logistic_loss_pm1, softmax_cross_entropy
 from .network import check_net, forward, is_free, parameters, with_parameters
-from .tape import _is_own
 from .transfer import GRID, read_formula, sigmoid, softplus, tanh
 
 # %% ../nbs/15_a_network_written_out.ipynb #5546e69e
@@ -207,7 +206,7 @@ class _Sheet:
         widths = _widths(shape)
         N, pairs = Names(widths, 1, 'flat', 'neuron'), list(enumerate(zip(widths, widths[1:])))
         self.transfers, self.loss, self.safe = [t for *_, t in shape], loss, safe
-        self.own_loss = _is_own(Loss, loss.f, loss.slope_f)
+        self.own_loss = is_own(Loss, loss.f, loss.slope_f)
         self.units = [[N.unit(l, j).replace('.', '_') for j in range(m)] for l, (_, m) in pairs]
         self.W = [[[_symbol(N.W(l, i, j).plain) for i in range(n)] for j in range(m)]
                   for l, (n, m) in pairs]                              # W[layer][neuron][input]
@@ -320,7 +319,7 @@ def derive(net:list, # the layers, input side first
 def _rule(optimizer):
     "Its rule's name, and the names and values of its numbers; ValueError if not of the book"
     _, numbers = rules_of(optimizer)
-    if _is_own(sgd, optimizer.update):
+    if is_own(sgd, optimizer.update):
         raise ValueError(f'the formulas of {optimizer} are unknown: it is not of backprop_book')
     return optimizer.name.partition('(')[0], tuple(numbers), tuple(map(float, numbers.values()))
 
